@@ -5,11 +5,10 @@ from pathlib import Path
 
 from mobile_sdk.errors import SettingError
 from mobile_sdk.latency.cross_validation import mean_error_share, spread_share
-from mobile_sdk.latency.extrapolation import BASE, extrapolate, processors, scaled_errors
+from mobile_sdk.latency.extrapolation import base_of, extrapolate, scaled_errors
 from mobile_sdk.latency.model import UNKNOWN_SPREAD, LatencyModel, LatencyModels, Precision
+from mobile_sdk.latency.processors import processors
 from mobile_sdk.latency.published import published_models, published_samples
-
-_SCALED = (BASE, "tflite-2019", 1)
 
 
 def choose_models(
@@ -49,12 +48,8 @@ def _extrapolated(device: str, precision: Precision, may_extrapolate: bool) -> L
             f"expected a device with published {precision} latencies ({', '.join(with_rows)}), found {device}",
             hint="add --extrapolate for an unverified estimate, or calibrate the device itself",
         )
-    (base,) = (
-        model
-        for model in published_models()
-        if (model.setup.device, model.setup.runtime, model.setup.threads) == _SCALED
-        and model.setup.precision == precision
-    )
+    scaled = base_of(processors()[device], precision)
+    (base,) = (model for model in published_models() if model.setup == scaled)
     spread = spread_share(scaled_errors(published_samples()), lambda setup: setup.precision == precision)
     return extrapolate(base, processors()[device]).model_copy(update={"spread_share": spread or UNKNOWN_SPREAD})
 
