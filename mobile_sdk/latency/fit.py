@@ -5,7 +5,7 @@ a core without dot products (`_KNOWN`), each scaled by the resource of the devic
 (`Processor.costs_beside`), so that devices of one generation of kernels differ by their cores and little else. A
 setup's speed is unknown. The estimate is the most probable one (maximum a posteriori) if a latency misses by 5 %, a
 cost of all devices with the same kernels is 50 % off the prior (twice that for kinds that no published net has), and a
-cost of one setup is 25 % off that of all (one standard deviation each). No dense multiply-add is faster than the peak
+cost of one setup is 25 % off that of all in one thread (one standard deviation each). No dense multiply-add is faster than the peak
 of the core's instructions. It solves a bounded least-squares problem. docs/latency.md explains all of it.
 """
 
@@ -125,6 +125,24 @@ class _Kernels:
     rows: Vector
     least: Vector
 
+    def of_one_thread(self) -> "_Kernels":
+        """Returns the part that ran in one thread, or all if there is none.
+
+        Several threads share the memory and wait for each other between calls, so their costs relate otherwise: they
+        take from those of one thread and say nothing of them.
+        """
+        chosen = np.array([setup.threads == 1 for setup in self.setups])
+        if not chosen.any():
+            return self
+        rows = chosen[self.of_setup]
+        return _Kernels(
+            setups=[setup for setup in self.setups if setup.threads == 1],
+            of_setup=(np.cumsum(chosen) - 1)[self.of_setup[rows]],
+            priors_ms=self.priors_ms[chosen],
+            rows=self.rows[rows],
+            least=self.least[chosen],
+        )
+
 
 def fit_models(
     samples: Sequence[Sample], cores: Mapping[str, Processor] | None = None
@@ -167,7 +185,8 @@ def _prior_ms(precision: Precision, core: Processor | None) -> Vector:
 
 def _fit_kernels(kernels: _Kernels) -> dict[Setup, LatencyModel]:
     # Rows are divided by their latency, so residuals are relative errors. Columns are in units of the prior.
-    common, speeds = _common_costs(kernels)
+    common = _common_costs(kernels.of_one_thread())
+    speeds = _scales(kernels.rows @ common, kernels.of_setup)
     measured = _measured_kinds(kernels.rows * common * speeds[kernels.of_setup, None])
     models = {}
     for index, setup in enumerate(kernels.setups):
@@ -185,8 +204,8 @@ def _measured_kinds(shares: Vector) -> tuple[str, ...]:
     return tuple(name for name, share in zip(AMOUNTS, most, strict=True) if share >= _MEASURED_SHARE)
 
 
-def _common_costs(kernels: _Kernels) -> tuple[Vector, Vector]:
-    """Returns factors on the prior, about 1, that all setups share, and every setup's factor on all of its costs."""
+def _common_costs(kernels: _Kernels) -> Vector:
+    """Returns factors on the prior, about 1, that all setups share."""
     of_setup, kinds = kernels.of_setup, kernels.rows.shape[1]
     factors = np.ones(kinds)
     scales = _scales(kernels.rows @ factors, of_setup)
@@ -198,7 +217,7 @@ def _common_costs(kernels: _Kernels) -> tuple[Vector, Vector]:
         scales = _scales(kernels.rows @ factors, of_setup)
         if np.allclose(factors, before, rtol=_CONVERGED, atol=_CONVERGED):
             break
-    return factors, scales
+    return factors
 
 
 def _own_costs(rows: Vector, scale: float, least: Vector) -> Vector:
