@@ -81,4 +81,3 @@ def _label(axes: Axes, errors: Errors) -> None:
         loc="left",
     )
     axes.legend(loc="upper left", fontsize=10)
-

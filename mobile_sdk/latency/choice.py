@@ -29,7 +29,7 @@ def choose_models(
         )
     if not found and device is not None:
         found = [_extrapolated(device, precision, may_extrapolate)]
-    return _of_runtime(found, runtime)
+    return of_runtime(found, runtime)
 
 
 def scaling_error_share(precision: Precision) -> float | None:
@@ -54,7 +54,8 @@ def _extrapolated(device: str, precision: Precision, may_extrapolate: bool) -> L
     return extrapolate(base, processors()[device]).model_copy(update={"spread_share": spread or UNKNOWN_SPREAD})
 
 
-def _of_runtime(models: list[LatencyModel], runtime: str | None) -> list[LatencyModel]:
+def of_runtime(models: list[LatencyModel], runtime: str | None) -> list[LatencyModel]:
+    """Returns the models of that runtime, or all if it is None; raises SettingError if there is none."""
     found = [model for model in models if runtime is None or model.setup.runtime == runtime]
     if not found:
         runtimes = dict.fromkeys(model.setup.runtime for model in models)

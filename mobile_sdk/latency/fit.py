@@ -5,8 +5,8 @@ a core without dot products (`_KNOWN`), each scaled by the resource of the devic
 (`Processor.costs_beside`), so that devices of one generation of kernels differ by their cores and little else. A
 setup's speed is unknown. The estimate is the most probable one (maximum a posteriori) if a latency misses by 5 %, a
 cost of all devices with the same kernels is 50 % off the prior (twice that for kinds that no published net has), and a
-cost of one setup is 25 % off that of all in one thread (one standard deviation each). No dense multiply-add is faster than the peak
-of the core's instructions. It solves a bounded least-squares problem. docs/latency.md explains all of it.
+cost of one setup is 25 % off that of all in one thread (one standard deviation each). No dense multiply-add is faster
+than the peak of the core's instructions. It solves a bounded least-squares problem; docs/latency.md has the formula.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,10 +41,10 @@ _REFERENCE = Processor(  # one that `_KNOWN` holds for; what it is called does n
     device="", clock_ghz=2.5, fp32_macs_per_cycle=4, int8_dot_macs_per_cycle=0, memory_gb_per_s=30
 )
 
-# In units of a dense multiply-add, on a processor with 128-bit vectors and no dot products, rounded. A depthwise multiply-add loads its
-# input and shares it with no other output; 8-bit integers speed up dense ones threefold and loads hardly at all. A
-# weight comes from memory, and has 4 bytes or 1. Copies move bytes; a shuffle moves them three times, one by one.
-# A call costs much the same nanoseconds in both precisions.
+# In units of a dense multiply-add, on a processor with 128-bit vectors and no dot products, rounded. A depthwise
+# multiply-add loads its input and shares it with no other output; 8-bit integers speed up dense ones threefold and
+# loads hardly at all. A weight comes from memory, and has 4 bytes or 1. Copies move bytes; a shuffle moves them three
+# times, one by one. A call costs much the same nanoseconds in both precisions.
 _KNOWN: dict[Precision, Work] = {
     "float32": Work(
         pointwise_macs=1,
@@ -144,9 +144,7 @@ class _Kernels:
         )
 
 
-def fit_models(
-    samples: Sequence[Sample], cores: Mapping[str, Processor] | None = None
-) -> dict[Setup, LatencyModel]:
+def fit_models(samples: Sequence[Sample], cores: Mapping[str, Processor] | None = None) -> dict[Setup, LatencyModel]:
     """Returns a model for every setup that has samples; setups with the same kernels inform each other.
 
     `cores` are the processors of devices, by their names; those of the table if None. A device that is not there has
@@ -176,11 +174,12 @@ def _arrays(samples: Sequence[Sample], precision: Precision, cores: Mapping[str,
 
 def _prior_ms(precision: Precision, core: Processor | None) -> Vector:
     """Returns the prior milliseconds of each kind on a core whose dense multiply-adds reach their peak."""
-    known_ms = 1e-6 * _KNOWN[precision].amounts() / _REFERENCE.dense_gmac_per_s(precision)
+    known_ms: Vector = 1e-6 * _KNOWN[precision].amounts() / _REFERENCE.dense_gmac_per_s(precision)
     if core is None:
         return known_ms
     factors = core.costs_beside(_REFERENCE, precision)
-    return known_ms * np.array([factors[name] for name in AMOUNTS])
+    scaled: Vector = known_ms * np.array([factors[name] for name in AMOUNTS])
+    return scaled
 
 
 def _fit_kernels(kernels: _Kernels) -> dict[Setup, LatencyModel]:
@@ -207,7 +206,7 @@ def _measured_kinds(shares: Vector) -> tuple[str, ...]:
 def _common_costs(kernels: _Kernels) -> Vector:
     """Returns factors on the prior, about 1, that all setups share."""
     of_setup, kinds = kernels.of_setup, kernels.rows.shape[1]
-    factors = np.ones(kinds)
+    factors: Vector = np.ones(kinds)
     scales = _scales(kernels.rows @ factors, of_setup)
     for _ in range(_ROUNDS):
         rows = kernels.rows * scales[of_setup, None]

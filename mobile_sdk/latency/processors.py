@@ -1,4 +1,4 @@
-"""Describes the processors of devices, as far as latencies follow from them; `data/processors.csv` names the sources."""
+"""Describes devices' processors, as far as latencies follow from them; `data/processors.csv` names the sources."""
 
 import csv
 from collections.abc import Mapping
