@@ -43,7 +43,8 @@ def _extrapolated(device: str, precision: Precision, may_extrapolate: bool) -> L
         hint = f"did you mean {near[0]}?" if near else "calibrate it: mobile-sdk calibrate --help"
         raise SettingError(f"expected a device ({', '.join(processors())}) or a file, found {device!r}", hint=hint)
     if not may_extrapolate:
-        with_rows = sorted({each.setup.device for each in published_models() if each.setup.precision == precision})
+        known = {each.setup.device for each in published_models() if each.setup.precision == precision}
+        with_rows = [each for each in processors() if each in known]
         raise SettingError(
             f"expected a device with published {precision} latencies ({', '.join(with_rows)}), found {device}",
             hint="add --extrapolate for an unverified estimate, or calibrate the device itself",

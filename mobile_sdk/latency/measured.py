@@ -109,7 +109,7 @@ def _sample(file: Path, numbers: Numbers, measured: Measurement, device: str | N
         )
     assert measured.summary is not None, "samples are made of what was timed"
     place = device or numbers.device
-    name = f"{measured.name} {hash(tuple(work[each] for each in AMOUNTS)):x}"
+    net = f"{hash(tuple(work[name] for name in AMOUNTS)):x}"  # users' nets may all be called alike
     return Sample(
         setup=Setup(
             device=place,
@@ -117,8 +117,8 @@ def _sample(file: Path, numbers: Numbers, measured: Measurement, device: str | N
             precision="int8" if measured.precision == "int8" else "float32",
             threads=numbers.plan.threads,
         ),
-        net=name,
-        family=name,
+        net=net,
+        family=net,
         work=Work(**work),
         latency_ms=measured.summary.median_ms,
     )
