@@ -3,9 +3,9 @@
 Run: python -m benchmarks.latency_model.predict
 
 Nets are left out one by one, and family by family (V1, V2, V4 …), on all devices and in both precisions at once; the
-others predict them. The first table has a line for a device and precision, the second for every setup. What the model
-said before stands in results/predict_before.json, which this command wrote then. The tables' sources are in
-mobile_sdk/latency/data/published_rows.csv. It draws docs/latency.svg, too.
+others predict them. The first table has a line for a device and precision, the second for every setup, the third for
+a net of the newer phones. What the model said before stands in results/predict_before.json, which this command wrote
+then. The tables' sources are in mobile_sdk/latency/data/published_rows.csv. It draws docs/latency.svg, too.
 """
 
 import json
@@ -81,6 +81,18 @@ def setups(samples: Sequence[Sample], nets: Errors, families: Errors) -> Iterato
         }
 
 
+def newer_nets(errors: Errors) -> Iterator[dict[str, Any]]:
+    """Yields a line for every net that the newer phones have, with what was published and how far it was off."""
+    newer = {(sample.net, sample.setup.device): sample for sample in errors if sample.setup.device in NEWER_DEVICES}
+    for net in dict.fromkeys(net for net, _ in newer):
+        line: dict[str, Any] = {"net": net}
+        for device in NEWER_DEVICES:
+            sample = newer.get((net, device))
+            line[f"{device}, published ms"] = "–" if sample is None else sample.latency_ms
+            line[f"{device}, off %"] = "–" if sample is None else f"{100 * errors[sample]:+.1f}"
+        yield line
+
+
 def targets(nets: Errors, families: Errors) -> Iterator[Target]:
     """Yields the bounds of the earlier devices' TensorFlow Lite rows, and of the newer devices."""
     for device in EARLIER_DEVICES:
@@ -108,6 +120,8 @@ def main() -> None:
     write_result("predict", list(rows(samples, nets, families)), versions, list(targets(nets, families)))
     print()
     write_result("predict_setups", list(setups(samples, nets, families)), versions)
+    print()
+    write_result("predict_nets", list(newer_nets(nets)), versions)
     draw(nets)
     left_out = [row for row in published_rows() if row.left_out]
     print(f"\n{len(samples)} latencies; {len(left_out)} more are in the file with the reason why they are left out.")
