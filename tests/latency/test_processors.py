@@ -1,4 +1,4 @@
-"""What cores can do is the prior of a latency, and bounds it: errors of the newer phones, with nets left out."""
+"""A core's abilities are the prior of a latency, and bound it: errors of the newer phones, with nets left out."""
 
 from dataclasses import replace
 
