@@ -15,6 +15,7 @@ from mobile_sdk.system.atomic_files import write_text
 
 README = Path(__file__).parents[2] / "README.md"
 PAGES = {  # of docs/: the marks in each, and the results whose rows stand there
+    "latency.md": {"setups": "predict_setups", "newer nets": "predict_nets"},
     "paper-nets.md": {"paper nets": "paper_nets", "ablations": "ablations", "published counts": "published_counts"},
     "results.md": {
         "coverage": "interval_coverage",
@@ -43,7 +44,7 @@ def filled(text: str) -> str:
     fillings = {
         "nets": f"\n{_nets()}\n",
         "targets": f"\n{overview.table(BESIDE_STOCK)}\n",
-        "predict": f"\n{_predictions()}\n",
+        "predict": f"\n{markdown(_rows('predict'))}\n",
         "tasks": f"\n{_learned()}\n",
         "search": f"\n{markdown(_rows('search'))}\n",
         "exactness": f"\n{markdown(_rows('exactness'))}\n",
@@ -90,11 +91,6 @@ def _line(net: str, rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
     line["MiB, LiteRT"] = rows["tflite"]["MiB"]
     line["export of three, s"] = round(sum(row["export s"] for row in rows.values()), 1)
     return line
-
-
-def _predictions() -> str:
-    dropped = {"fit error %"}
-    return markdown([{key: row[key] for key in row if key not in dropped} for row in _rows("predict")])
 
 
 def _learned() -> str:

@@ -36,6 +36,13 @@ Round = Annotated[tuple[Annotated[float, Field(gt=0, le=1e9)], ...], Field(min_l
 """Holds the times of runs that followed each other, in milliseconds."""
 
 
+Amount = Annotated[float, Field(ge=0, le=1e18)]
+WorkAmounts = Annotated[
+    Annotated[Mapping[str, Amount], Field(max_length=100)] | None, Field(exclude_if=lambda work: work is None)
+]
+"""Holds the amounts of a net's work by kind (`latency.work.Work`); files leave it out where it is not known."""
+
+
 class Samples(Document):
     """Holds every time in the order of measurement; loading, first run and warm-up are those of the first process."""
 
@@ -74,6 +81,7 @@ class Measurement(Document):
     verdict: Outcome | None = None  # on the budget; None without one
     reason: str | None = None
     energy: Annotated[Energy | None, Field(exclude_if=lambda energy: energy is None)] = None  # where it was asked for
+    work: WorkAmounts = None  # of the net's one run, where its program was at hand; `predict --measured` learns from it
 
     @classmethod
     def of(

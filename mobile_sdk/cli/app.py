@@ -79,6 +79,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "mobile-sdk predict runs/photos/program.pt2 --device pixel-2 --runtime tflite-2019",
         "mobile-sdk predict mobilenet_v3_small --device pixel-7 --extrapolate",
         "mobile-sdk predict mobilenet_v3_small --device device.json",
+        "mobile-sdk predict mobilenet_v3_small --measured bench.json --measured friends.json",
     ),
     search.search: (
         "mobile-sdk search --target-share 0.7 --out runs/search",

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from mobile_sdk.errors import SettingError
 from mobile_sdk.latency.cross_validation import mean_error_share, spread_share
-from mobile_sdk.latency.extrapolation import BASE, extrapolate, processors, scaled_errors
+from mobile_sdk.latency.extrapolation import base_of, extrapolate, scaled_errors
 from mobile_sdk.latency.model import UNKNOWN_SPREAD, LatencyModel, LatencyModels, Precision
+from mobile_sdk.latency.processors import processors
 from mobile_sdk.latency.published import published_models, published_samples
-
-_SCALED = (BASE, "tflite-2019", 1)
 
 
 def choose_models(
@@ -30,7 +29,7 @@ def choose_models(
         )
     if not found and device is not None:
         found = [_extrapolated(device, precision, may_extrapolate)]
-    return _of_runtime(found, runtime)
+    return of_runtime(found, runtime)
 
 
 def scaling_error_share(precision: Precision) -> float | None:
@@ -44,22 +43,20 @@ def _extrapolated(device: str, precision: Precision, may_extrapolate: bool) -> L
         hint = f"did you mean {near[0]}?" if near else "calibrate it: mobile-sdk calibrate --help"
         raise SettingError(f"expected a device ({', '.join(processors())}) or a file, found {device!r}", hint=hint)
     if not may_extrapolate:
-        with_rows = sorted({each.setup.device for each in published_models() if each.setup.precision == precision})
+        known = {each.setup.device for each in published_models() if each.setup.precision == precision}
+        with_rows = [each for each in processors() if each in known]
         raise SettingError(
             f"expected a device with published {precision} latencies ({', '.join(with_rows)}), found {device}",
             hint="add --extrapolate for an unverified estimate, or calibrate the device itself",
         )
-    (base,) = (
-        model
-        for model in published_models()
-        if (model.setup.device, model.setup.runtime, model.setup.threads) == _SCALED
-        and model.setup.precision == precision
-    )
+    scaled = base_of(processors()[device], precision)
+    (base,) = (model for model in published_models() if model.setup == scaled)
     spread = spread_share(scaled_errors(published_samples()), lambda setup: setup.precision == precision)
     return extrapolate(base, processors()[device]).model_copy(update={"spread_share": spread or UNKNOWN_SPREAD})
 
 
-def _of_runtime(models: list[LatencyModel], runtime: str | None) -> list[LatencyModel]:
+def of_runtime(models: list[LatencyModel], runtime: str | None) -> list[LatencyModel]:
+    """Returns the models of that runtime, or all if it is None; raises SettingError if there is none."""
     found = [model for model in models if runtime is None or model.setup.runtime == runtime]
     if not found:
         runtimes = dict.fromkeys(model.setup.runtime for model in models)

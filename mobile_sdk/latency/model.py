@@ -26,13 +26,16 @@ MOST_NS = 1e9
 FOUR_BIT_FACTOR = 2.0
 """Products with 4-bit weights may take so many times as long as those with 8-bit ones: XNNPACK has no i8mm kernels for
 them, where processors with i8mm (phones since about 2022) do twice as many products as with dot products."""
+_FIRST_I8MM = 2023  # kernels for it in XNNPACK
 _NAMED_SHARE = 0.01  # of a latency: smaller unmeasured shares are not named
 
 
 class Setup(Document):
     """Names the device, runtime, precision and threads of latencies; they are comparable within one setup only.
 
-    `runtime` is a runtime's name, for published figures with its generation: "tflite-2019", "xnnpack-2020".
+    `runtime` is a runtime's name, for published figures with its generation: "tflite-2019", "xnnpack-2020",
+    "xnnpack-2024" (with dot products, and products of matrices where a core has them). Users' own runs of a runtime on
+    a known phone are "xnnpack-tflite" and "xnnpack-executorch", as both compute in XNNPACK today.
     """
 
     device: str
@@ -66,11 +69,14 @@ class LatencyModel(Document):
     spread_share: Annotated[float, Field(ge=0, lt=1)] = UNKNOWN_SPREAD
     measured: tuple[str, ...] = AMOUNTS
     scaled_from: str | None = None  # another device, as nothing was measured on this one
+    is_contributed: Annotated[bool, Field(exclude_if=lambda is_so: not is_so)] = False  # fitted to users' own runs
 
     @property
-    def is_calibration(self) -> bool:
-        """Tells whether operators were measured on the device itself, which may have i8mm; published ones had none."""
-        return self.unseen_operator_share is not None
+    def may_have_i8mm(self) -> bool:
+        """Tells whether the device may have products of matrices: users' devices, and published ones of late."""
+        _, _, year = self.setup.runtime.partition("-")
+        is_late = year.isdigit() and int(year) >= _FIRST_I8MM
+        return self.unseen_operator_share is not None or self.is_contributed or is_late
 
     @property
     def rests_on(self) -> str:
@@ -80,7 +86,7 @@ class LatencyModel(Document):
         if self.unseen_operator_share is not None:
             return f"{self.rows} operators, {100 * self.unseen_operator_share:.1f} % off unseen ones"
         unseen = "" if self.unseen_net_share is None else f", {100 * self.unseen_net_share:.1f} % off unseen nets"
-        return f"{self.rows} published{unseen}"
+        return f"{self.rows} {'measured' if self.is_contributed else 'published'}{unseen}"
 
     def predict_graph_ms(self, graph: Graph) -> float:
         """Returns the predicted latency of one run of `graph`."""
@@ -106,7 +112,7 @@ class LatencyModel(Document):
         unmeasured = {name: share for name, share in shares.items() if share and name not in self.measured}
         guessed_ms = total_ms * sum(unmeasured.values())
         four_bit_ms = self._four_bit_ms(graph)
-        slower_ms = four_bit_ms * (FOUR_BIT_FACTOR - 1) if self.is_calibration else 0.0
+        slower_ms = four_bit_ms * (FOUR_BIT_FACTOR - 1) if self.may_have_i8mm else 0.0
         return Estimate(
             latency_ms=total_ms,
             low_ms=(total_ms - guessed_ms) / (1 + self.spread_share) + guessed_ms / UNMEASURED_FACTOR,

@@ -1,6 +1,7 @@
 """Reads published latencies of papers and projects as samples; `data/published_rows.csv` names the source of each."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -12,12 +13,15 @@ from mobile_sdk.latency.fit import Sample
 from mobile_sdk.latency.model import LatencyModel, Precision, Setup
 from mobile_sdk.latency.work import AMOUNTS, Work
 
-_FAMILY_WORDS = 2  # mobilenet_v3_small belongs to mobilenet_v3
+_FAMILY = re.compile(r"mobilenet_[a-z0-9]+|[a-z]+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedNet:
-    """Names the net of a row, as `qat.nets.build_net` builds it; `hidden` is None for its default."""
+    """Names the net of a row, as `qat.nets.build_net` builds it; `hidden` is None for its default.
+
+    A net that cannot be built has a row only to be left out.
+    """
 
     name: str
     width: float
@@ -26,8 +30,9 @@ class PublishedNet:
 
     @property
     def family(self) -> str:
-        """Returns mobilenet_v3 for the small, the large and the minimalistic ones."""
-        return "_".join(self.name.split("_")[:_FAMILY_WORDS])
+        """Returns mobilenet_v3 for the small, the large and the minimalistic ones, and mobileone for all of those."""
+        found = _FAMILY.match(self.name)
+        return found.group() if found else self.name
 
     @property
     def title(self) -> str:

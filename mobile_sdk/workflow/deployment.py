@@ -12,6 +12,7 @@ from mobile_sdk.benchmarking.benchmark import benchmark, write_numbers
 from mobile_sdk.benchmarking.measurements import Numbers
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.bundle.lowering import lower
+from mobile_sdk.latency.measured import with_work
 from mobile_sdk.program.program import Program
 from mobile_sdk.report.data import Report
 from mobile_sdk.report.write import write_report
@@ -53,7 +54,7 @@ def deploy(program: Program, out: Path, pictures: Any, *, command: str, progress
         with step(5, "verify"):
             verdicts = _verify(bundles, program, twin, out, pictures)
         with step(6, "bench and report"):
-            numbers = benchmark(bundles, progress=Shown.get())
+            numbers = with_work(benchmark(bundles, progress=Shown.get()), bundles)
             write_numbers(numbers, out / "bench.json")
             report = write_report(
                 out / "report.html",

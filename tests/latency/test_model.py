@@ -14,9 +14,10 @@ from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.latency.choice import choose_models, scaling_error_share
 from mobile_sdk.latency.cross_validation import mean_error_share, unseen_family_errors, unseen_net_errors
-from mobile_sdk.latency.extrapolation import extrapolate, processors, scaled_errors
+from mobile_sdk.latency.extrapolation import extrapolate, scaled_errors
 from mobile_sdk.latency.fit import Sample, fit_models
 from mobile_sdk.latency.model import LatencyModel, LatencyModels, Setup
+from mobile_sdk.latency.processors import processors
 from mobile_sdk.latency.published import PublishedNet, published_models, published_rows, published_samples
 from mobile_sdk.latency.work import AMOUNTS, Work, count_work
 from mobile_sdk.program.program import Program
@@ -172,7 +173,7 @@ def test_published_work_is_that_of_the_nets() -> None:
 
 def test_every_phone_has_models_with_their_errors() -> None:
     by_device = {model.setup.device for model in published_models()}
-    assert by_device == {"pixel-1", "pixel-2", "pixel-3", "pixel-3a", "pixel-4"}
+    assert by_device == {"pixel-1", "pixel-2", "pixel-3", "pixel-3a", "pixel-4", "pixel-6", "galaxy-s23"}
     for model in published_models():
         has_errors = model.unseen_net_share is not None and model.unseen_family_share is not None
         assert has_errors == (model.rows > 1)
@@ -203,7 +204,7 @@ def test_a_device_scaled_to_itself_is_itself() -> None:
 
 def test_scaled_models_are_held_against_the_phones_that_have_latencies() -> None:
     errors = scaled_errors(published_samples())
-    assert {sample.setup.device for sample in errors} == {"pixel-1", "pixel-2", "pixel-4"}
+    assert {sample.setup.device for sample in errors} == {"pixel-1", "pixel-2", "pixel-3a", "pixel-4", "galaxy-s23"}
     for precision in ("int8", "float32"):
         share = scaling_error_share(precision)
         assert share is not None and 0.05 < share < 0.3
@@ -213,7 +214,11 @@ def test_a_device_without_latencies_is_refused_unless_extrapolated() -> None:
     with pytest.raises(SettingError, match=r"published int8 latencies \(pixel-1, .*found pixel-7"):
         choose_models("pixel-7", "int8")
     (model,) = choose_models("pixel-7", "int8", may_extrapolate=True)
-    assert model.setup.device == "pixel-7" and model.scaled_from == "pixel-3"
+    assert model.setup.device == "pixel-7" and model.scaled_from == "pixel-6", "the latest core of its kind"
+    (model,) = choose_models("pixel-7", "float32", may_extrapolate=True)
+    assert model.scaled_from == "pixel-4", "the latest core of its kind with latencies in float32"
+    (model,) = choose_models("raspberry-pi-4-b", "int8", may_extrapolate=True)
+    assert model.scaled_from == "pixel-3", "a core without dot products"
 
 
 @pytest.mark.parametrize(
@@ -271,11 +276,13 @@ def test_the_command_prints_estimates_and_refuses_in_one_line(capfd: pytest.Capt
     (estimate,) = json.loads(capfd.readouterr().out)["estimates"]
     assert estimate["latency_ms"] == pytest.approx(3.7, rel=0.1)  # published
     assert 0 < estimate["error_share"] < estimate["other_family_error_share"] < 0.2
-    assert call([*net, "--device", "pixel-6"]) == 2
+    assert call([*net, "--device", "pixel-8"]) == 2
     said = capfd.readouterr()
     assert said.out == "" and "--extrapolate" in said.err
-    assert call([*net, "--device", "pixel-6", "--extrapolate"]) == 0
-    assert "unverified, scaled from pixel-3" in capfd.readouterr().out
+    assert call([*net, "--device", "pixel-8", "--extrapolate"]) == 0
+    assert "unverified, scaled from pixel-6" in capfd.readouterr().out
+    assert call([*net, "--device", "pixel-6"]) == 0
+    assert "9 published" in capfd.readouterr().out
 
 
 def test_a_report_sets_predictions_beside_what_was_measured(

@@ -98,6 +98,7 @@ def bench(
     plan: dict[str, Any] = {"min_runs": FINAL_RUNS, "enough_seconds": ENOUGH_SECONDS, "quick": quick, "max_ms": max_ms}
     with progress("bench") as report:
         results = benchmark_each(opened, names, threads=place.threads, progress=report, **plan)
+    results = [_with_work(each, opened, layers.layers) for each in results]
     _write(results, names, out)
     for add in additions:
         with progress("bench") as report:
@@ -129,6 +130,20 @@ def _additions(
 
         found.append(partial(with_energy, bundles))
     return found
+
+
+def _with_work(
+    result: "Numbers | BenchmarkStoppedError", bundles: "Sequence[Bundle]", program: Path | None
+) -> "Numbers | BenchmarkStoppedError":
+    """Adds each net's work where its program is at hand, so that `predict --measured` can learn from the file."""
+    from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError
+    from mobile_sdk.latency.measured import with_work
+
+    programs = () if program is None else (program,)
+    if isinstance(result, BenchmarkStoppedError):
+        result.numbers = with_work(result.numbers, bundles, programs)
+        return result
+    return with_work(result, bundles, programs)
 
 
 def _write(results: "Sequence[Numbers | BenchmarkStoppedError]", names: "Sequence[str]", out: Path) -> None:

@@ -1,6 +1,7 @@
 """`mobile-sdk predict` says how long a net would take on a phone that is not here."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from mobile_sdk.cli.terminal import quiet, show_json, show_table
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
+    from mobile_sdk.latency.measured import Refit
     from mobile_sdk.latency.model import Estimate, LatencyModel
 
 COLUMNS = (
@@ -55,6 +57,15 @@ def predict(
     ] = None,
     *,
     form: FormOptions,
+    measured: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--measured",
+            metavar="FILE",
+            help="A bench.json of whole nets that you measured, and another, and so on: the model is refitted to them, "
+            "and says how much better it became. --device names the phone, if it is a known one.",
+        ),
+    ] = None,
     extrapolate: Annotated[
         bool,
         typer.Option(
@@ -70,7 +81,7 @@ def predict(
     """
     quiet()
     from mobile_sdk.cli.insight.predicted_graph import graph_of
-    from mobile_sdk.latency.choice import choose_models, scaling_error_share
+    from mobile_sdk.latency.choice import choose_models, of_runtime, scaling_error_share
 
     graph = graph_of(net, **vars(form))
     of_graph = graph.precision
@@ -79,7 +90,15 @@ def predict(
             "expected a program that is int8 or float32 throughout, found one with layers kept in float32",
             hint="predict its int8 form and measure the difference with bench",
         )
-    models = choose_models(device, of_graph, runtime=runtime, may_extrapolate=extrapolate)
+    refits: list[Refit] = []
+    if measured:
+        from mobile_sdk.latency.measured import check_device, measured_samples, refit
+
+        samples = measured_samples(measured, of_graph, None if device is None else check_device(device))
+        refits = refit(samples)
+        models = of_runtime([each.model for each in refits], runtime)
+    else:
+        models = choose_models(device, of_graph, runtime=runtime, may_extrapolate=extrapolate)
     if extrapolate and not any(model.scaled_from for model in models):
         raise SettingError(
             "expected no --extrapolate where latencies are known, found it", hint="leave it out, or name another device"
@@ -87,9 +106,12 @@ def predict(
     estimates = [model.estimate(graph) for model in models]
     if json:
         told = [_estimate(*pair) for pair in zip(models, estimates, strict=True)]
-        show_json({"net": net, "precision": of_graph, "estimates": told})
+        refitted = {"refitted": [_refitted(each) for each in refits]} if refits else {}
+        show_json({"net": net, "precision": of_graph, "estimates": told, **refitted})
         return
     show_table(COLUMNS, [_row(*pair) for pair in zip(models, estimates, strict=True)], numbers=COLUMNS[2:7])
+    for each in refits:
+        print(each.line)
     if line := _unmeasured(estimates):
         print(line)
     if four := max(estimate.four_bit_share for estimate in estimates):
@@ -131,6 +153,20 @@ def _estimate(model: "LatencyModel", estimate: "Estimate") -> dict[str, Any]:
         "operator_error_share": model.unseen_operator_share,
         "latencies": model.rows,
         "scaled_from": model.scaled_from,
+    }
+
+
+def _refitted(refit: "Refit") -> dict[str, Any]:
+    setup = refit.model.setup
+    return {
+        "device": setup.device,
+        "runtime": setup.runtime,
+        "threads": setup.threads,
+        "nets": refit.nets,
+        "latencies": refit.model.rows,
+        "error_share": refit.model.unseen_net_share,
+        "before": refit.before,
+        "before_error_share": refit.before_share,
     }
 
 
