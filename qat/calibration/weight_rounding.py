@@ -15,7 +15,7 @@ from torch import Tensor, fx
 
 from qat.layers.quantizers.fake_quant import WEIGHT_LIMIT, weight_scales
 from qat.layers.transposed import ConvTranspose2d
-from qat.layers.weighted import Conv2d, Linear, Weighted
+from qat.layers.weighted import Conv2d, Filters, Linear, Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.steps import KINDS, Kind, absorbs, channel_axis, step_of
 
@@ -25,6 +25,7 @@ MOST_POSITIONS = 8192  # of a layer's output, in each half of the pictures: more
 BLOCK = 64  # columns whose effect on the others is computed together
 SWEEPS = 2  # sweeps over all weights: a third changes hardly any
 SHRINKAGES = (0.05, 0.3, 2.0, 1e6)  # of moments towards their diagonal, for few pictures; the last rounds to nearest
+_HALVES = (slice(0, None, 2), slice(1, None, 2))  # of the pictures
 FLAT_SHARE = 0.02  # the weight of an input if the activation after the layer is flat
 MARGIN = 0.25  # beyond an activation's ends, where an error may still reach inside
 OWN_MOMENTS = 64  # up to as many weights of a filter, every output channel has moments of its own inputs
@@ -57,9 +58,8 @@ def round_weights(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) ->
 def second_moments(layer: Weighted, x: Tensor, counts: Tensor | None, every: int = 1) -> Tensor:
     """Returns the covariances (groups, 1, K, K) of the inputs of a filter's K weights, over all positions.
 
-    Of a map's rows and columns every so many-th counts.
-    If `counts`, of the output's shape (N, O, …), is given, positions are weighted by it, separately for each output
-    channel: (groups, O / groups, K, K).
+    Of a map's rows and columns every so many-th counts. If `counts`, of the output's shape (N, O, …), is given,
+    positions are weighted by it, separately for each output channel: (groups, O / groups, K, K).
     """
     values = _patches(layer, x, every)
     if counts is None:
@@ -89,9 +89,6 @@ def choose_codes(
     return RoundedWeights(codes=codes.reshape(weight.shape), scales=step.flatten(), loss=loss.flatten())
 
 
-_HALVES = (slice(0, None, 2), slice(1, None, 2))
-
-
 class _Rounding(fx.Interpreter):
     """Runs all pictures through the float net and, at each layer, rounds that of `net`."""
 
@@ -113,8 +110,8 @@ def _round_layer(layer: Weighted, x: Tensor, exact: Tensor, follower: fx.Node | 
     kind = None if follower is None else step_of(follower).kind  # type: ignore[union-attr]
     counts = _counts(kind, exact) if weight[0].numel() <= OWN_MOMENTS else None
     halves = _HALVES if len(x) > 1 else (slice(None),) * 2
-    places = exact[0, 0].numel() if exact.ndim == 4 else 1
-    every = math.ceil(math.sqrt(len(x) / 2 * places / MOST_POSITIONS)) if places > 1 else 1
+    positions = len(x) / 2 * exact[0, 0].numel() if isinstance(layer, Filters) else 1
+    every = math.ceil(math.sqrt(max(positions / MOST_POSITIONS, 1)))
     one, other = (second_moments(layer, x[part], None if counts is None else counts[part], every) for part in halves)
     _write(layer, choose_codes(weight, (one, other), layer.groups, layer.limit))
 
