@@ -1,6 +1,6 @@
 """Adds the energy of an inference to the numbers of a benchmark, bundle by bundle."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from mobile_sdk.benchmarking.energy.meters import Meter, find_meter
@@ -19,11 +19,10 @@ _TURN_TIMEOUT_S = 120.0
 def with_energy(bundles: Sequence[Bundle], numbers: Numbers, report: Report) -> Numbers:
     """Returns `numbers` with the energy of each of its `bundles`, measured on their device, or why there is none."""
     place, meter = _metered(numbers.device)
-    by_name: Mapping[str, Bundle] = {bundle.path.name: bundle for bundle in bundles}
     measured = []
-    for index, each in enumerate(numbers.measurements):
-        report(index / len(numbers.measurements), f"energy of {each.bundle}")
-        energy = _energy(each, by_name[each.bundle], place, meter, numbers)
+    for each, bundle in zip(numbers.measurements, bundles, strict=True):
+        report(len(measured) / len(bundles), f"energy of {each.bundle}")
+        energy = _energy(each, bundle, place, meter, numbers)
         measured.append(each.model_copy(update={"energy": energy}))
     return numbers.model_copy(update={"measurements": tuple(measured)})
 
