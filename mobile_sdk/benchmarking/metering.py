@@ -19,7 +19,7 @@ _TURN_TIMEOUT_S = 120.0
 def with_energy(bundles: Sequence[Bundle], numbers: Numbers, report: Report) -> Numbers:
     """Returns `numbers` with the energy of each of its `bundles`, measured on their device, or why there is none."""
     place, meter = _metered(numbers.device)
-    measured = []
+    measured: list[Measurement] = []
     for each, bundle in zip(numbers.measurements, bundles, strict=True):
         report(len(measured) / len(bundles), f"energy of {each.bundle}")
         energy = _energy(each, bundle, place, meter, numbers)
