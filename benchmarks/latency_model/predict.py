@@ -4,17 +4,18 @@ Run: python -m benchmarks.latency_model.predict
 
 Nets are left out one by one, and family by family (V1, V2, V4 …), on all devices and in both precisions at once; the
 others predict them. The first table has a line for a device and precision, the second for every setup, the third for
-a net of the newer phones. What the model said before stands in results/predict_before.json, which this command wrote
-then. The tables' sources are in mobile_sdk/latency/data/published_rows.csv. It draws docs/latency.svg, too.
+a net of the newer phones. What the model said before stands in predict_before.json beside this file: this command wrote
+it then. The tables' sources are in mobile_sdk/latency/data/published_rows.csv. It draws docs/latency.svg, too.
 """
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from operator import eq
+from pathlib import Path
 from typing import Any
 
-from benchmarks.core.results_file import FOLDER, markdown, write_result
+from benchmarks.core.results_file import markdown, write_result
 from benchmarks.core.targets import Target
 from benchmarks.latency_model.figure import FIGURE, draw
 from mobile_sdk.latency.cross_validation import (
@@ -35,7 +36,7 @@ EARLIER_DEVICES = ("pixel-1", "pixel-2", "pixel-3")
 NEWER_DEVICES = ("pixel-6", "galaxy-s23")
 NET_BOUND, FAMILY_BOUND, NEWER_BOUND = 6.0, 12.0, 8.0  # percent
 WITHIN = (0.05, 0.1, 0.2)
-BEFORE = FOLDER / "predict_before.json"
+BEFORE = Path(__file__).with_name("predict_before.json")
 
 Chosen = Callable[[Setup], bool]
 
