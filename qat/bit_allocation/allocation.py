@@ -30,7 +30,7 @@ from qat.progress import say
 from qat.training.checkpoint import hash_net
 
 _METHOD = "1"  # other numbers of earlier releases are not taken up
-_BEFORE_ROUNDING = ("extremes", "range search", "equalisation")
+_BEFORE_ROUNDING = ("extremes", "range search", "equalisation", "range measurement")
 
 
 @dataclass(frozen=True, kw_only=True)

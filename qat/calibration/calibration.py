@@ -23,6 +23,7 @@ from qat.calibration.bias_correction import correct_biases
 from qat.calibration.channel_groups import channel_groups
 from qat.calibration.equalisation import equalise
 from qat.calibration.held_back import CALIBRATED_CROPS, hold_back
+from qat.calibration.measured_ranges import measure_ranges
 from qat.calibration.noise import computed, sqnr_db
 from qat.calibration.plan import CalibrationPlan
 from qat.calibration.range_search import search_ranges
@@ -149,6 +150,8 @@ class _Run:
             yield self._stage("range search", self._search_ranges, is_of_activations=True)
         if self._plan.equalise and channel_groups(self._net):
             yield self._stage("equalisation", self._equalise, is_of_activations=True)
+        if self._plan.search_ranges:
+            yield self._stage("range measurement", self._measure_ranges, is_of_activations=True)
         if self._plan.round_weights:
             yield self._stage("weight rounding", lambda: round_weights(self._net, self._teacher, self._some))
         if self._plan.correct_biases:
@@ -204,6 +207,9 @@ class _Run:
             if self._sqnr(float_weights=True) > without_db - ROOM_COSTS_DB:
                 break
             self._net.widen(1 / factor, outputs_alone=True)
+
+    def _measure_ranges(self) -> None:
+        measure_ranges(self._net, self._views)
 
     def _sqnr(self, *, float_weights: bool = False) -> float:
         """Returns the scores' SQNR on the held-back pictures, with the weights as they are or before their rounding."""

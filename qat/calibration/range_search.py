@@ -128,11 +128,7 @@ class _Histograms(fx.Interpreter):
     def run_node(self, n: fx.Node) -> object:
         value = super().run_node(n)
         module = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
-        if (
-            isinstance(module, TensorQuantizer)
-            and module not in self._outputs
-            and (not module.is_fixed or _may_end_early(n))
-        ):
+        if isinstance(module, TensorQuantizer) and module not in self._outputs and can_move(module, n):
             if value.requires_grad:
                 value.retain_grad()
             self._values.append((module, value))
@@ -176,7 +172,9 @@ def _ends(quantizer: TensorQuantizer) -> tuple[float, float]:
     return min(low, 0.0), max(high, least)
 
 
-def _may_end_early(node: fx.Node) -> bool:
-    """Returns whether the fixed ends are those of a ReLU6: a grid that ends below 6 clamps as well."""
+def can_move(quantizer: TensorQuantizer, node: fx.Node) -> bool:
+    """Tells whether the ends of a quantizer at `node` may move: a ReLU6's, too, as a grid that ends below 6 clamps."""
+    if not quantizer.is_fixed:
+        return True
     traits = traits_of(node.all_input_nodes[0])
     return traits is not None and traits.clamp is Clamp.RELU6

@@ -302,7 +302,7 @@ def test_without_data_nothing_is_trained_and_a_net_without_batch_norm_is_refused
     [
         ("extremes", ["extremes"]),
         ("equalisation", ["extremes", "equalisation"]),
-        ("ranges, biases", ["extremes", "range search", "bias correction"]),
+        ("ranges, biases", ["extremes", "range search", "range measurement", "bias correction"]),
     ],
 )
 def test_stages_of_calibration_are_chosen_by_name(

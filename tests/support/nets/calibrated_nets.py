@@ -5,8 +5,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from qat.calibration.bias_correction import Pair, PairedWalk
 from qat.calibration.calibration import calibrate
-from qat.calibration.paired_walk import Pair, PairedWalk
 from qat.calibration.plan import CalibrationPlan
 from qat.layers.weighted import Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
