@@ -1,4 +1,4 @@
-"""Measures ranges: each tensor takes, of some sizes beside the one that was found, that with least noise in the outputs.
+"""Measures ranges: each tensor takes, of sizes beside the one that was found, that with least noise in the outputs.
 
 A search by histograms and gradients takes each change for a small one. But a clipped value is no small change, and
 what comes after it, a ReLU6 above all, clips too. So each tensor alone is rounded, on the ends that were found and on

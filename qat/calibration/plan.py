@@ -11,7 +11,8 @@ class CalibrationPlan:
     """Selects the stages of calibration; the extremes of all ranges come first.
 
     Pictures are held back: a stage by which int8 does not come nearer to the float net on crops of them is undone.
-    `search_ranges` replaces the extremes by the grids that lose least of the outputs, and gives the outputs' room.
+    `search_ranges` replaces the extremes by the grids that lose least of the outputs, and gives the outputs' room; once
+    channels are rescaled it tries other sizes of every range and measures the outputs.
     `equalise` rescales channels where that does not change the net's function, and finds all ranges anew.
     `round_weights` chooses codes and steps that keep each layer's output near, instead of the nearest codes.
     `correct_biases` removes the shift of each layer's mean output. `reconstruct` tunes codes and biases of all layers
