@@ -210,10 +210,8 @@ PLANS = [
 def test_a_program_of_any_plan_stays_exact_and_says_what_was_done(plan, tmp_path):
     program = quantize(block_net(), CONTRACT, picture_set(), plan)
     stages = [stage["stage"] for stage in program.record.settings["calibration"]]  # type: ignore[union-attr, index]
-    of_ranges = 2 if plan.search_ranges else 0  # they are searched, then measured
-    assert len(stages) == 1 + of_ranges + sum(
-        getattr(plan, stage) is True for stage in STAGES if stage != "search_ranges"
-    )
+    asked = [stage for stage in STAGES if getattr(plan, stage) is True]
+    assert len(stages) == 1 + len(asked) + plan.search_ranges, "ranges are searched, then measured"
     for bundle in lower(program, tmp_path, runtimes=["tflite", "executorch"]):
         verdict = verify(bundle, program, picture_set(16, seed=3))
         assert verdict.comparison is not None and verdict.comparison.is_exact
