@@ -265,10 +265,10 @@ def test_every_stage_of_the_default_calibration_works_in_a_net_of_tiny_values(wi
             nn.init.zeros_(layer.bias)
     program = calibrated(net, CalibrationPlan())
     assert fidelity_db(program, net, rgb(6, SIZE_PX, seed=1)) > 35
-    stages = program.record.settings[
-        "calibration"
-    ]  # on crops of one held-back picture of noise, whose scores are small
-    assert all(stage["sqnr_db"] > 20 for stage in stages)
+    stages: Any = program.record.settings["calibration"]
+    # On crops of one held-back picture of noise, whose scores are small. Ranges measured on such noise fit it too well,
+    # at any size of values, and are undone.
+    assert all(stage["sqnr_db"] > 20 for stage in stages if stage["is_kept"])
 
 
 def test_scores_that_no_scale_tells_apart_are_refused() -> None:
