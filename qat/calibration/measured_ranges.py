@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx
 
 from qat.calibration.noise import Outputs, noise_share
-from qat.calibration.range_search import can_move
+from qat.calibration.range_search import movable
 from qat.layers.quantizers.fake_quant import TensorQuantizer
 from qat.layers.weighted import Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
@@ -73,12 +73,8 @@ class _RestOfNet(fx.Interpreter):
 
     def __init__(self, net: FakeQuantNet) -> None:
         super().__init__(net.captured, garbage_collect_values=False)
-        self._nodes, outputs = list(net.captured.graph.nodes), net.output_quantizers()
-        self.places: dict[TensorQuantizer, list[fx.Node]] = {}
-        for node in self._nodes:
-            module = self.fetch_attr(str(node.target)) if node.op == "call_module" else None
-            if isinstance(module, TensorQuantizer) and module not in outputs and can_move(module, node):
-                self.places.setdefault(module, []).append(node)
+        self._nodes = list(net.captured.graph.nodes)
+        self.places = movable(net)
         self.wanted: Outputs = ()
         self._values: dict[fx.Node, object] = {}
 

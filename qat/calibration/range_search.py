@@ -90,7 +90,7 @@ class _Histograms(fx.Interpreter):
         self.found: dict[TensorQuantizer, tuple[Tensor, float, float]] = {}
         self._sizes: dict[TensorQuantizer, int] = {}
         self._values: list[tuple[TensorQuantizer, Tensor]] = []
-        self._outputs = net.output_quantizers()
+        self._places = {node: quantizer for quantizer, nodes in movable(net).items() for node in nodes}
 
     def add(self, pictures: Tensor, random: torch.Generator) -> None:
         """Adds the values on `pictures`, weighted by the gradient of a random mix of the outputs."""
@@ -127,11 +127,10 @@ class _Histograms(fx.Interpreter):
 
     def run_node(self, n: fx.Node) -> object:
         value = super().run_node(n)
-        module = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
-        if isinstance(module, TensorQuantizer) and module not in self._outputs and can_move(module, n):
+        if n in self._places:
             if value.requires_grad:
                 value.retain_grad()
-            self._values.append((module, value))
+            self._values.append((self._places[n], value))
         return value
 
 
@@ -172,9 +171,20 @@ def _ends(quantizer: TensorQuantizer) -> tuple[float, float]:
     return min(low, 0.0), max(high, least)
 
 
-def can_move(quantizer: TensorQuantizer, node: fx.Node) -> bool:
-    """Tells whether the ends of a quantizer at `node` may move: a ReLU6's, too, as a grid that ends below 6 clamps."""
-    if not quantizer.is_fixed:
-        return True
+def movable(net: FakeQuantNet) -> dict[TensorQuantizer, list[fx.Node]]:
+    """Returns the quantizers whose ends may move, and where they are: those of outputs stay, and fixed ones.
+
+    A ReLU6's may move, too, as a grid that ends below 6 clamps as well.
+    """
+    outputs = net.output_quantizers()
+    found: dict[TensorQuantizer, list[fx.Node]] = {}
+    for node in net.captured.graph.nodes:
+        quantizer = net.quantizer_at(node)
+        if quantizer is not None and quantizer not in outputs and (not quantizer.is_fixed or _is_of_relu6(node)):
+            found.setdefault(quantizer, []).append(node)
+    return found
+
+
+def _is_of_relu6(node: fx.Node) -> bool:
     traits = traits_of(node.all_input_nodes[0])
     return traits is not None and traits.clamp is Clamp.RELU6

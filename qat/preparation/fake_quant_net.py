@@ -121,8 +121,8 @@ class FakeQuantNet(ChannelsLast):
     def check_ranges(self) -> None:
         """Raises CaptureError, naming the module, if an observed value is not finite."""
         for node in self.captured.graph.nodes:
-            quantizer = self.captured.get_submodule(str(node.target)) if node.op == "call_module" else None
-            if isinstance(quantizer, TensorQuantizer) and not (quantizer.low.isfinite() and quantizer.high.isfinite()):
+            quantizer = self.quantizer_at(node)
+            if quantizer is not None and not (quantizer.low.isfinite() and quantizer.high.isfinite()):
                 path = path_of(node.all_input_nodes[0])
                 raise CaptureError(
                     f"expected finite numbers from {path}, found NaN or infinity on a picture",
@@ -145,10 +145,14 @@ class FakeQuantNet(ChannelsLast):
             node = returned
             while node.op == "call_function" and len(node.all_input_nodes) == 1:
                 (node,) = node.all_input_nodes
-            quantizer = self.captured.get_submodule(str(node.target)) if node.op == "call_module" else None
-            if isinstance(quantizer, TensorQuantizer):
+            if (quantizer := self.quantizer_at(node)) is not None:
                 found.add(quantizer)
         return found
+
+    def quantizer_at(self, node: fx.Node) -> TensorQuantizer | None:
+        """Returns the quantizer that `node` of the captured graph calls; None if it calls something else."""
+        module = self.captured.get_submodule(str(node.target)) if node.op == "call_module" else None
+        return module if isinstance(module, TensorQuantizer) else None
 
     def quantize(self, enabled: bool) -> None:
         """Switches all rounding on or off; without it, the net is the float net again."""
