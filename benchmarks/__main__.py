@@ -14,7 +14,7 @@ ROOMS = {
         *("calibration", "sensitivity", "distillation", "qat_digits", "stock_qat", "scaling_digits"),
         *("fake_quantization", "augmentation", "hard_swish", "exactness", "without_xnnpack", "accelerators"),
     ),
-    "quantization": ("few_photographs", "four_bits", "four_bit_files"),
+    "quantization": ("few_photographs", "four_bits", "four_bit_files", "four_bits_beside_stock"),
     "speed": (
         *("nets", "bundles", "public_nets", "executorch_lowering", "qat_step"),
         *("scaling", "export", "reference", "content_hashes", "decode_boxes"),

@@ -28,10 +28,11 @@ from qat.calibration.noise import computed, sqnr_db
 from qat.calibration.plan import CalibrationPlan
 from qat.calibration.range_search import search_ranges
 from qat.calibration.reconstruction import reconstruct
-from qat.calibration.weight_rounding import round_weights
+from qat.calibration.weight_rounding import fit_and_round_weights, round_weights
 from qat.data.arguments import to_calibrate_on
 from qat.data.picture_set import PictureSet
 from qat.freezing.freezing import freeze
+from qat.layers.quantizers.fake_quant import WEIGHT_LIMIT
 from qat.layers.weighted import Weighted
 from qat.preparation.arguments import expect_prepared
 from qat.preparation.fake_quant_net import FakeQuantNet
@@ -153,7 +154,7 @@ class _Run:
         if self._plan.search_ranges:
             yield self._stage("range measurement", self._measure_ranges, is_of_activations=True)
         if self._plan.round_weights:
-            yield self._stage("weight rounding", lambda: round_weights(self._net, self._teacher, self._some))
+            yield self._stage("weight rounding", self._round_weights)
         if self._plan.correct_biases:
             yield self._stage("bias correction", lambda: correct_biases(self._net, self._teacher, self._some))
         if self._plan.reconstruct:
@@ -210,6 +211,12 @@ class _Run:
 
     def _measure_ranges(self) -> None:
         measure_ranges(self._net, self._views)
+
+    def _round_weights(self) -> None:
+        layers = [part for part in self._net.modules() if isinstance(part, Weighted) and part.quantizing]
+        has_few_codes = any(layer.limit < WEIGHT_LIMIT for layer in layers)
+        rounds = fit_and_round_weights if has_few_codes else round_weights
+        rounds(self._net, self._teacher, self._some)
 
     def _sqnr(self, *, float_weights: bool = False) -> float:
         """Returns the scores' SQNR on the held-back pictures, with the weights as they are or before their rounding."""

@@ -4,6 +4,10 @@ AdaRound finds the rounding by gradients (Nagel et al., arXiv 2004.10568). Here 
 quadratic error, whose matrix is the second moment of the layer's inputs, and a step per channel is chosen on the way
 (QuantEase, Behdin et al., arXiv 2309.01885, has the descent). Inputs count only if the activation after the layer is
 not flat, since a ReLU6 cuts off the rest anyway, and a mean error does not count: biases are corrected.
+
+Four bits leave so much noise that a layer's inputs are no longer the float net's. There a layer's weights are first
+fitted, by least squares, to give the float net's output from the inputs that the rounded layers before it leave
+(Lybrand, Saab, arXiv 2010.15703, choose codes by that error), and its bias takes up what is left of the mean.
 """
 
 import math
@@ -13,11 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from qat.calibration.bias_correction import Pair, PairedWalk, shift_bias
 from qat.layers.quantizers.fake_quant import WEIGHT_LIMIT, weight_scales
 from qat.layers.transposed import ConvTranspose2d
 from qat.layers.weighted import Conv2d, Filters, Linear, Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
-from qat.steps import KINDS, Kind, absorbs, channel_axis, step_of
+from qat.steps import KINDS, absorbs, channel_axis, step_of
 
 STEP_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7)  # of the step under which the largest weight is code 127
 SMALLER_SHARES = (0.6, 0.5, 0.4)  # for few codes too, which lose less by clipping their largest weights
@@ -25,6 +30,7 @@ MOST_POSITIONS = 8192  # of a layer's output, in each half of the pictures: more
 BLOCK = 64  # columns whose effect on the others is computed together
 SWEEPS = 2  # sweeps over all weights: a third changes hardly any
 SHRINKAGES = (0.05, 0.3, 2.0, 1e6)  # of moments towards their diagonal, for few pictures; the last rounds to nearest
+RIDGES = (0.01, 0.05, 0.2, 1.0, 1e6)  # shares of the moments' diagonal; the last leaves the weights as they are
 _HALVES = (slice(0, None, 2), slice(1, None, 2))  # of the pictures
 FLAT_SHARE = 0.02  # the weight of an input if the activation after the layer is flat
 MARGIN = 0.25  # beyond an activation's ends, where an error may still reach inside
@@ -55,19 +61,32 @@ def round_weights(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) ->
     _Rounding(teacher, net).run(net.on_one_grid(pictures))
 
 
-def second_moments(layer: Weighted, x: Tensor, counts: Tensor | None, every: int = 1) -> Tensor:
+@torch.no_grad()
+def fit_and_round_weights(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) -> None:
+    """Rounds as `round_weights`, but first fits each layer to the inputs that the rounded layers before it leave.
+
+    Biases then take up what is left of each channel's mean. It pays where codes are few: with four bits.
+    """
+    _FittedRounding(teacher, net).walk(pictures)
+
+
+def second_moments(
+    layer: Weighted, x: Tensor, counts: Tensor | None, every: int = 1, *, beside: Tensor | None = None
+) -> Tensor:
     """Returns the covariances (groups, 1, K, K) of the inputs of a filter's K weights, over all positions.
 
     Of a map's rows and columns every so many-th counts. If `counts`, of the output's shape (N, O, …), is given,
-    positions are weighted by it, separately for each output channel: (groups, O / groups, K, K).
+    positions are weighted by it, separately for each output channel: (groups, O / groups, K, K). With `beside`, of the
+    shape of `x`, they are the covariances of its inputs (rows) with those of `x` (columns).
     """
     values = _patches(layer, x, every)
+    others = values if beside is None else _patches(layer, beside, every)
     if counts is None:
-        return _covariance(values, torch.ones(values.shape[:2]))[:, None]
+        return _covariance(others, values, torch.ones(values.shape[:2]))[:, None]
     if every > 1:
         counts = counts[..., ::every, ::every]
     by_channel = counts.movedim(channel_axis(counts.ndim), 0).reshape(len(values), -1, values.shape[1])
-    return torch.stack([_covariance(values, own) for own in by_channel.unbind(1)], dim=1)
+    return torch.stack([_covariance(others, values, own) for own in by_channel.unbind(1)], dim=1)
 
 
 def choose_codes(
@@ -105,21 +124,78 @@ class _Rounding(fx.Interpreter):
         return exact
 
 
+class _FittedRounding(PairedWalk):
+    """Runs all pictures through both nets and, at each layer, fits that of the rounded net, then rounds it."""
+
+    def at_layer(self, layer: Weighted, x: Pair, exact: Tensor) -> None:
+        if not layer.quantizing:
+            return
+        _fit(layer, x, exact, absorbs(self.node))
+        _round_layer(layer, x.rounded, exact, absorbs(self.node))
+        error = exact - layer(x.rounded)
+        shift_bias(layer, error.movedim(channel_axis(error.ndim), 0).flatten(1).mean(1))
+
+
+def _fit(layer: Weighted, x: Pair, exact: Tensor, follower: fx.Node | None) -> None:
+    """Moves the weights so that they give, from `x.rounded`, their float outputs, as far as both halves agree."""
+    weight, _ = layer.folded()
+    rows = weight.reshape(layer.groups, len(weight) // layer.groups, -1)
+    counts, every = _counts(layer, exact, follower), _every(layer, exact)
+
+    def moments(part: slice) -> tuple[Tensor, Tensor]:
+        own_counts = None if counts is None else counts[part]
+        own = second_moments(layer, x.rounded[part], own_counts, every)
+        return own, second_moments(layer, x.rounded[part], own_counts, every, beside=x.exact[part])
+
+    one, other = (moments(part) for part in _halves(exact))
+
+    def loss(ridge: float) -> Tensor:
+        fitted, (own, crossed) = _fitted(rows, one, ridge), other
+        change: Tensor = ((_times(fitted, own) - 2 * _times(rows, crossed)) * fitted).sum()
+        return change
+
+    both = (one[0] + other[0]) / 2, (one[1] + other[1]) / 2
+    gain, _ = layer.folding()
+    is_heard = (gain.abs() > SILENT_GAIN).reshape(-1, *[1] * (weight.ndim - 1))
+    unfolded = _fitted(rows, both, min(RIDGES, key=loss)).reshape(weight.shape) / gain.reshape(is_heard.shape)
+    layer.weight.copy_(torch.where(is_heard, unfolded, layer.weight))
+    layer.scales = None
+
+
+def _fitted(rows: Tensor, moments: tuple[Tensor, Tensor], ridge: float) -> Tensor:
+    """Returns weights (groups, o, K) that give, from rounded inputs, what `rows` give from exact ones."""
+    own, crossed = moments
+    pulls, matrix = _times(rows, crossed - own), _shrunk(own, ridge)
+    if own.shape[1] == 1:
+        shift: Tensor = torch.linalg.solve(matrix[:, 0], pulls.transpose(1, 2)).transpose(1, 2)
+    else:
+        shift = torch.linalg.solve(matrix, pulls[..., None])[..., 0]
+    return rows + shift
+
+
+def _halves(x: Tensor) -> tuple[slice, slice]:
+    return _HALVES if len(x) > 1 else (slice(None), slice(None))
+
+
+def _every(layer: Weighted, exact: Tensor) -> int:
+    """Returns of how many rows and columns of the layer's output one is enough."""
+    positions = len(exact) / 2 * exact[0, 0].numel() if isinstance(layer, Filters) else 1
+    return math.ceil(math.sqrt(max(positions / MOST_POSITIONS, 1)))
+
+
 def _round_layer(layer: Weighted, x: Tensor, exact: Tensor, follower: fx.Node | None) -> None:
     weight, _ = layer.folded()
-    kind = None if follower is None else step_of(follower).kind  # type: ignore[union-attr]
-    counts = _counts(kind, exact) if weight[0].numel() <= OWN_MOMENTS else None
-    halves = _HALVES if len(x) > 1 else (slice(None),) * 2
-    positions = len(x) / 2 * exact[0, 0].numel() if isinstance(layer, Filters) else 1
-    every = math.ceil(math.sqrt(max(positions / MOST_POSITIONS, 1)))
-    one, other = (second_moments(layer, x[part], None if counts is None else counts[part], every) for part in halves)
+    counts, every = _counts(layer, exact, follower), _every(layer, exact)
+    one, other = (
+        second_moments(layer, x[part], None if counts is None else counts[part], every) for part in _halves(x)
+    )
     _write(layer, choose_codes(weight, (one, other), layer.groups, layer.limit))
 
 
-def _counts(kind: Kind | None, exact: Tensor) -> Tensor | None:
-    """Returns the weight of each position: all equal, but smaller where the activation is flat."""
-    clamp = None if kind is None else KINDS[kind].clamp
-    if clamp is None:
+def _counts(layer: Weighted, exact: Tensor, follower: fx.Node | None) -> Tensor | None:
+    """Returns the weight of each position: smaller where the activation is flat; None means that all are equal."""
+    clamp = None if follower is None else KINDS[step_of(follower).kind].clamp  # type: ignore[union-attr]
+    if clamp is None or layer.weight[0].numel() > OWN_MOMENTS:
         return None
     low, high = clamp.bounds
     is_steep: Tensor = (exact > low - MARGIN) & (exact < high + MARGIN)
@@ -138,11 +214,11 @@ def _patches(layer: Weighted, x: Tensor, every: int) -> Tensor:
     )
 
 
-def _covariance(values: Tensor, counts: Tensor) -> Tensor:
-    """Returns (groups, K, K) of `values` (groups, positions, K), weighted by `counts` (groups, positions)."""
+def _covariance(rows: Tensor, columns: Tensor, counts: Tensor) -> Tensor:
+    """Returns (groups, K, K) of two sets of values (groups, positions, K), weighted by `counts` (groups, positions)."""
     shares = (counts / counts.sum(1, keepdim=True))[..., None]
-    centred = values - (values * shares).sum(1, keepdim=True)
-    return (centred * shares).transpose(1, 2) @ centred
+    centred = columns - (columns * shares).sum(1, keepdim=True)
+    return (rows * shares).transpose(1, 2) @ centred
 
 
 def _shrunk(moments: Tensor, shrinkage: float) -> Tensor:

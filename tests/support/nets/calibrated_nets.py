@@ -5,6 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from qat.arguments.weight_bits import WeightBits
 from qat.calibration.bias_correction import Pair, PairedWalk
 from qat.calibration.calibration import calibrate
 from qat.calibration.plan import CalibrationPlan
@@ -34,9 +35,9 @@ def block_net(activation: type[nn.Module] = nn.ReLU6) -> Tiny:
     )
 
 
-def calibrated(tiny: nn.Module) -> tuple[FakeQuantNet, FakeQuantNet, Tensor]:
+def calibrated(tiny: nn.Module, *, weight_bits: WeightBits = 8) -> tuple[FakeQuantNet, FakeQuantNet, Tensor]:
     """The fake-quantized net on the extremes of its ranges, its teacher, and the float pictures."""
-    found = prepare(tiny, CONTRACT)
+    found = prepare(tiny, CONTRACT, weight_bits=weight_bits)
     calibrate(found, picture_set(), CalibrationPlan.extremes())
     teacher = copy.deepcopy(found)
     teacher.quantize(False)
