@@ -3,11 +3,12 @@
 Describe: Contract, ImageSpec, TensorSpec, DetectionSpec; Program, Record, Quality (what `qat` makes, and
           `Program.load` reads).
 Export:   lower → Bundle, open_bundle.
+Predict:  Bundle.predict, Program.predict → a Prediction of one picture: ClassPrediction, BoxPrediction,
+          MaskPrediction or OutputPrediction, by the task.
 All of it: run by RunSettings: what the command `mobile-sdk run` does, from pictures to a report.
 Judge:    verify → a verdict; benchmark → numbers; profile → a time for each layer; write_report; bisect,
           layer_distances, layer_sensitivity.
-Apps:     preview → what an app shows of a picture.
-          to_bytes, detect, detect_anchor_free, masks_of: what Kotlin and Swift do with pictures and outputs.
+Apps:     to_bytes, detect, detect_anchor_free, masks_of: what Kotlin and Swift do with pictures and outputs.
 Errors:   SdkError, the root of them all.
 
 Every long call takes `progress`: True, the default, shows it on standard error; False does not; a function
@@ -29,8 +30,14 @@ if TYPE_CHECKING:
     from mobile_sdk.bundle.lowering import lower
     from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec, TensorSpec
     from mobile_sdk.errors import SdkError
+    from mobile_sdk.prediction.predictions import (
+        BoxPrediction,
+        ClassPrediction,
+        MaskPrediction,
+        OutputPrediction,
+        Prediction,
+    )
     from mobile_sdk.preprocess import to_bytes
-    from mobile_sdk.previewing.preview import preview
     from mobile_sdk.program.program import Program
     from mobile_sdk.program.record import Record
     from mobile_sdk.report.write import write_report
@@ -44,10 +51,15 @@ if TYPE_CHECKING:
     from mobile_sdk.workflow.settings import RunSettings
 
 _HOMES = {
+    "BoxPrediction": "mobile_sdk.prediction.predictions",
     "Bundle": "mobile_sdk.bundle.bundle",
+    "ClassPrediction": "mobile_sdk.prediction.predictions",
     "Contract": "mobile_sdk.contract",
     "DetectionSpec": "mobile_sdk.contract",
     "ImageSpec": "mobile_sdk.contract",
+    "MaskPrediction": "mobile_sdk.prediction.predictions",
+    "OutputPrediction": "mobile_sdk.prediction.predictions",
+    "Prediction": "mobile_sdk.prediction.predictions",
     "Program": "mobile_sdk.program.program",
     "Quality": "mobile_sdk.tasks.quality",
     "Record": "mobile_sdk.program.record",
@@ -63,7 +75,6 @@ _HOMES = {
     "lower": "mobile_sdk.bundle.lowering",
     "masks_of": "mobile_sdk.tasks.segmentation",
     "open_bundle": "mobile_sdk.bundle.bundle",
-    "preview": "mobile_sdk.previewing.preview",
     "profile": "mobile_sdk.benchmarking.profiling.profile",
     "run": "mobile_sdk.workflow.pipeline",
     "to_bytes": "mobile_sdk.preprocess",
@@ -72,10 +83,15 @@ _HOMES = {
 }
 
 __all__ = [
+    "BoxPrediction",
     "Bundle",
+    "ClassPrediction",
     "Contract",
     "DetectionSpec",
     "ImageSpec",
+    "MaskPrediction",
+    "OutputPrediction",
+    "Prediction",
     "Program",
     "Quality",
     "Record",
@@ -91,7 +107,6 @@ __all__ = [
     "lower",
     "masks_of",
     "open_bundle",
-    "preview",
     "profile",
     "run",
     "to_bytes",

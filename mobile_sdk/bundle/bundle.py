@@ -6,7 +6,7 @@ The format, with every refusal, is docs/bundle-format.md.
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,11 @@ from mobile_sdk.bundle.manifest_file import (
     read_manifest,
 )
 from mobile_sdk.bundle.signature_file import SIGNATURE_FILE, check_signature, read_signature
-from mobile_sdk.errors import SettingError
+from mobile_sdk.devices.model_process import MODELS
+from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.graph.outputs import separated
+from mobile_sdk.prediction.predicting import Given, predict, prediction_of
+from mobile_sdk.prediction.predictions import Prediction
 from mobile_sdk.program.wrong_path import bundle_hint
 from mobile_sdk.runtimes.base import Interface, Runtime
 from mobile_sdk.runtimes.input_array import input_array
@@ -104,6 +108,40 @@ class Bundle:
         """Returns what each golden picture gives to the model and expects of it, as the bytes of its tensors."""
         given = [input_array(picture, self.interface.input).tobytes() for picture in self.golden_pictures()]
         return [(each, output_bytes(self.path, index)) for index, each in enumerate(given)]
+
+    def golden_prediction(self, index: int) -> Prediction:
+        """Returns the prediction in the output expected of `golden/<index>.png`, without its picture."""
+        return prediction_of(self._reals(self.golden_output(index)[np.newaxis]), self.manifest.contract)
+
+    def predict(self, picture: Given) -> Prediction:
+        """Returns what an app that holds the bundle says of one picture, or array, computed by the bundle's runtime.
+
+        `picture` is a path, a picture of Pillow, or its pixels, uint8 (height, width, 3); of a net that reads arrays
+        the path of a `.npy` file or the array. The result is a ClassPrediction, BoxPrediction, MaskPrediction or
+        OutputPrediction. Raises MachineError if the runtime does not run here, as nothing stands in for it, DataError
+        for a file that cannot be read, SettingError for a sample that the net does not read, and BundleError for an
+        output that is not finite.
+
+        Example: `mobile_sdk.open_bundle("fruit.tflite").predict("photo.jpg").label`
+        """
+        (found,) = self.predict_each([picture])
+        return found
+
+    def predict_each(self, pictures: Iterable[Given]) -> Iterator[Prediction]:
+        """Yields the prediction of each picture, as `predict` does; the model is loaded once."""
+        runtime, contract = self.runtime, self.manifest.contract
+        native = runtime.native_check()
+        if reason := runtime.unavailable() or (native and native.not_run):
+            hint = "program.pt2 says here what an exact bundle says; see `mobile-sdk doctor`"
+            raise MachineError(f"expected to run {runtime.name}, found that {reason}", hint=hint)
+        with MODELS.loaded(runtime, self.model_path, self.interface, threads=1) as session:
+            for picture in pictures:
+                yield predict(picture, contract, lambda pixels: self._reals(session.run_each(pixels)))
+
+    def _reals(self, output: NDArray[np.generic]) -> dict[str, NDArray[np.float64]]:
+        """Returns the real values of one sample's outputs (1, …), flat or not, by their names."""
+        parts = zip(self.manifest.outputs, separated(output), strict=True)
+        return {spec.name: spec.reals(part.reshape(spec.shape[1:])) for spec, part in parts}
 
 
 def open_bundle(path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None) -> Bundle:

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from mobile_sdk.cli import stopping
-from mobile_sdk.cli.deployment import bench, embed, export, keygen, report, show, verify
+from mobile_sdk.cli.deployment import bench, classify, embed, export, keygen, report, verify
 from mobile_sdk.cli.failures import explain
 from mobile_sdk.cli.flattening import flattened
 from mobile_sdk.cli.insight import about, calibrate, inspect, predict
@@ -64,9 +64,10 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "mobile-sdk verify digits.tflite --program program.pt2 --data digits --device adb",
         "mobile-sdk verify fruit.tflite --program program.pt2 --data photos --key keys/signer.pub.pem",
     ),
-    show.show: (
-        "mobile-sdk show runs/digits/bundles/digits.tflite photo.jpg",
-        "mobile-sdk show street.executorch crossing.jpg --out crossing.png",
+    classify.classify: (
+        "mobile-sdk classify runs/digits/bundles/digits.tflite photo.jpg",
+        "mobile-sdk classify runs/photos/program.pt2 photos/*.jpg --top 1",
+        "mobile-sdk classify street.executorch crossing.jpg --out drawings",
     ),
     keygen.keygen: ("mobile-sdk keygen keys/signer.pem",),
     bench.bench: (

@@ -1,6 +1,6 @@
 """Executes the float32 twin in PyTorch, to compare the int8 reference with, tensor by tensor."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -8,8 +8,13 @@ from numpy.typing import NDArray
 
 from mobile_sdk.graph.operators import Graph, Tensor
 from mobile_sdk.graph.outputs import joined
-from mobile_sdk.graph.reference import as_nets_read, batch_of, channels_last
+from mobile_sdk.graph.reference import Reference, as_nets_read, batch_of, channels_last
 from mobile_sdk.graph.rules import apply
+
+
+def runner_of(graph: Graph) -> Callable[[NDArray[np.uint8]], NDArray[np.generic]]:
+    """Returns the function that computes a graph's outputs for bytes (N, H, W, C): `run` of the reference for it."""
+    return FloatReference(graph).run if graph.precision == "float32" else Reference(graph).run
 
 
 class FloatReference:

@@ -7,9 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.float_reference import runner_of
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.graph.reference import Reference
 from mobile_sdk.program.program import Program
 
 Run = Callable[[NDArray[np.uint8]], NDArray[np.generic]]
@@ -47,7 +46,7 @@ class _Scores:
     """Runs a graph, and keeps a row of scores for every picture."""
 
     def __init__(self, graph: Graph) -> None:
-        self._run: Run = _runner(graph)
+        self._run: Run = runner_of(graph)
         self._rows: dict[bytes, NDArray[np.generic]] = {}
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.generic]:
@@ -61,7 +60,3 @@ class _Scores:
 @lru_cache(maxsize=2)
 def _remembered(key: _Key) -> _Scores:
     return _Scores(key.graph)
-
-
-def _runner(graph: Graph) -> Run:
-    return FloatReference(graph).run if graph.precision == "float32" else Reference(graph).run

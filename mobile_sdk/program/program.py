@@ -7,9 +7,10 @@ program runs no code from the file and needs no torch.
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -27,6 +28,13 @@ from mobile_sdk.program.schema_2.reader import NAMES_FILE, check_digest, read_ol
 from mobile_sdk.program.seal import EARLIER_SCHEMA, SCHEMA, SEAL_FILE, check_seal, schema_of
 from mobile_sdk.program.wrong_path import check_program_path, mistaken_program
 from mobile_sdk.system.atomic_files import write_bytes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mobile_sdk.prediction.predicting import Given
+    from mobile_sdk.prediction.predictions import Prediction
 
 LOAD_IT = "load it: Program.load(path); or freeze a net"
 _CONTRACT, _RECORD = "extra/contract.json", "extra/record.json"
@@ -77,6 +85,29 @@ class Program:
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"
             raise BundleError(f"expected a whole program in {file.name}, found {reason}", hint=HINT) from error
+
+    def predict(self, picture: "Given") -> "Prediction":
+        """Returns what the net says of one picture, or array, computed by the reference: what a phone gives.
+
+        Takes and raises what `Bundle.predict` does.
+        """
+        (found,) = self.predict_each([picture])
+        return found
+
+    def predict_each(self, pictures: Iterable["Given"]) -> Iterator["Prediction"]:
+        """Yields the prediction of each picture, as `predict` does."""
+        from mobile_sdk.graph.float_reference import runner_of
+        from mobile_sdk.graph.score_steps import real_values
+        from mobile_sdk.prediction.predicting import predict
+
+        graph, run = self.graph, runner_of(self.graph)
+
+        def outputs(pixels: "NDArray[np.uint8]") -> "dict[str, NDArray[np.float64]]":
+            values = real_values(run(pixels), graph)
+            return {name: value[0] for name, value in zip(graph.output_names, values, strict=True)}
+
+        for picture in pictures:
+            yield predict(picture, self.contract, outputs)
 
     def digest(self) -> str:
         """Returns a SHA-256 over graph, contract and record: the program's identity in bundles."""

@@ -35,9 +35,19 @@ def bundle_hint(path: Path) -> str:
         inside = next((parent for parent in path.parents[:3] if (parent / _MANIFEST).is_file()), None)
         if inside is not None:
             return f"name the bundle's folder: {inside}"
+        if _is_picture(path):
+            return f"what a picture shows is said by: {_classify(path)}"
         return "export it first: mobile-sdk export" if path.suffix == ".pt2" else "name a bundle's folder"
     bundles = sorted(entry.parent for entry in path.glob(f"*/{_MANIFEST}"))
     return f"name one of the bundles in it: {', '.join(map(str, bundles[:3]))}" if bundles else "name a bundle's folder"
+
+
+def _is_picture(path: Path) -> bool:
+    return (mimetypes.guess_type(path)[0] or "").startswith("image/")
+
+
+def _classify(path: Path) -> str:
+    return f"mobile-sdk classify BUNDLE {path}"
 
 
 def _kind_of(path: Path) -> tuple[str | None, str]:
@@ -45,8 +55,8 @@ def _kind_of(path: Path) -> tuple[str | None, str]:
         head = file.read(9)
     if path.suffix == ".safetensors" or head[8:] == b"{":
         return "a float net", f"quantize it first: mobile-sdk quantize --weights {path}"
-    if (mimetypes.guess_type(path)[0] or "").startswith("image/"):
-        return "a picture", "name a program.pt2; pictures are given with --data"
+    if _is_picture(path):
+        return "a picture", f"name a program.pt2; what the picture shows is said by: {_classify(path)}"
     if path.suffix in _CHECKPOINTS:
         return "a checkpoint of PyTorch", f"quantize it first: mobile-sdk quantize --weights {path} --net NAME"
     return None, ""

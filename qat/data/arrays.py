@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mobile_sdk.arguments import expect_path
 from mobile_sdk.contract import TensorSpec
 from mobile_sdk.errors import DataError
-from qat.data.array_file import plain, read_arrays
+from mobile_sdk.preprocess.array_files import plain, read_arrays
 from qat.data.folders.listing import natural_order
 from qat.data.held_out import fifth_held_out
 from qat.data.picture_set import PictureSet

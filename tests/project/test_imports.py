@@ -16,6 +16,7 @@ from tests.support.repository import ROOT
 MOBILE_SDK = (
     *("errors", "document", "contract", "system", "preprocess", "arguments", "comparison", "labels", "tasks", "graph"),
     *(
+        "prediction",
         "memory",
         "runtimes",
         "devices",
@@ -24,7 +25,6 @@ MOBILE_SDK = (
         "signing",
         "bundle",
         "verification",
-        "previewing",
         "benchmarking",
         "latency",
     ),

@@ -80,7 +80,8 @@ class Made:
             },
             "sdk.masks_of": {"outputs": np.zeros((4, 4, 2), np.int8)},
             "sdk.open_bundle": {"path": self.bundle.path},
-            "sdk.preview": {"bundle": self.bundle, "sample": Image.new("RGB", (20, 20))},
+            "sdk.Bundle.predict": {"self": self.bundle, "picture": Image.new("RGB", (20, 20))},
+            "sdk.Program.predict": {"self": self.program, "picture": Image.new("RGB", (20, 20))},
             "sdk.profile": {"bundle": self.bundle, "program": self.program, "device": "host", "threads": 1, "runs": 1},
             "sdk.run": {"settings": sdk.RunSettings(task="none"), "command": None},
             "sdk.RunSettings": {"data": "digits", "net": None, "width": None, "epochs": 1, "seed": 0, "out": "runs"},
@@ -136,7 +137,8 @@ class Made:
 CONTRACT_32 = sdk.Contract(name="n", labels=("a", "b"), image=sdk.ImageSpec(size_px=32))
 CALLS = {
     "sdk.benchmark": ("bundles", "device", "threads", "min_runs"),
-    "sdk.preview": ("bundle", "sample"),
+    "sdk.Bundle.predict": ("picture",),
+    "sdk.Program.predict": ("picture",),
     "sdk.profile": ("bundle", "program", "device", "threads", "runs"),
     "sdk.bisect": ("bundle", "program", "picture"),
     "sdk.detect": ("output", "spec", "size_px"),
@@ -381,6 +383,7 @@ def test_whatever_is_printed_is_one_short_line(made: Made) -> None:
     report = sdk.write_report(made.folder / "short.html", [made.verdict], numbers, program=made.program)
     shown = [many, wide, data.train, made.program, made.program.graph, made.program.record, made.bundle]
     shown += [made.bundle.manifest, made.verdict, numbers, history, calibrated(), sensitivity, report]
+    shown += [made.bundle.predict(Image.new("RGB", (20, 20)))]
     shown += [qat.composed_digits(2, 2), qat.composed_masks(2, 2), qat.composed_digits(2, 2).train]
     for each in shown:
         for text in (repr(each), str(each)):

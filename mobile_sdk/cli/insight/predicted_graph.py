@@ -7,6 +7,7 @@ from mobile_sdk.contract.input_text import size_px
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.program.program import Program
+from mobile_sdk.program.wrong_path import check_program_path
 from mobile_sdk.workflow.choices import check_choice
 from qat.freezing.shapes_only import untrained_graph
 from qat.nets import build_net
@@ -18,6 +19,8 @@ PRECISIONS = ("int8", "float32")
 def graph_of(net: str, *, precision: str | None, width: float | None, size: str | None, classes: int | None) -> Graph:
     """Returns the graph; raises SettingError for what a file says already."""
     path = Path(net)
+    if path.suffix:  # no net's name has one
+        check_program_path(path)
     if not path.is_file():
         chosen = check_choice("a precision", precision or "int8", PRECISIONS)
         labels = tuple(map(str, range(classes or 1000)))

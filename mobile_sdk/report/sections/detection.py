@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mobile_sdk.bundle.bundle import Bundle
-from mobile_sdk.previewing.answer import answer_of
+from mobile_sdk.prediction.predictions import BoxPrediction
 from mobile_sdk.report.data import Box, Boxes
 from mobile_sdk.report.sections.golden import Golden, TaskSection
 
@@ -19,10 +19,12 @@ def golden_boxes(golden: Golden) -> Iterator[Boxes]:
 
 
 def _boxes(bundle: Bundle, index: int) -> Iterator[Box]:
-    for thing in answer_of(bundle.golden_output(index), bundle.manifest).found:
+    prediction = bundle.golden_prediction(index)
+    assert isinstance(prediction, BoxPrediction)
+    for thing in prediction.objects:
         left, top, right, bottom = (round(edge, 4) for edge in thing.area)
-        share = round(min(thing.what.share, 1.0), 4)
-        yield Box(label=thing.what.label, share=share, left=left, top=top, right=right, bottom=bottom)
+        share = round(min(thing.score, 1.0), 4)
+        yield Box(label=thing.label, share=share, left=left, top=top, right=right, bottom=bottom)
 
 
 SECTION = TaskSection(

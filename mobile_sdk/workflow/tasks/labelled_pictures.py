@@ -8,8 +8,8 @@ from pathlib import Path
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError
 from mobile_sdk.labels.lists import is_list, other_names
+from mobile_sdk.preprocess.array_files import ARRAYS_SUFFIX
 from mobile_sdk.workflow.choices import DIGITS
-from qat.data.array_file import ARRAYS_SUFFIX
 from qat.data.arrays import load_arrays
 from qat.data.folders.listing import printable
 from qat.data.picture_set import PictureSet

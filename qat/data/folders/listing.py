@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
-from qat.data.array_file import ARRAY_SUFFIX
+from mobile_sdk.preprocess.array_files import ARRAY_SUFFIX
 
 PICTURE_SUFFIXES = frozenset(
     # .heic is listed although Pillow cannot read it: better that it is named as unreadable than silently left out.

@@ -1,17 +1,17 @@
-"""Draws an answer as both apps draw it: the picture that the net reads, places over it, and the words below.
+"""Draws a prediction as both apps draw it: the picture that the net reads, places over it, and the words below.
 
 Colours, places of tags, and words are those of the apps' `LabelColors`, `Overlay` and `AnswerWords`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mobile_sdk.previewing.answer import Answer, Found, LabelShare
+from mobile_sdk.tasks.segmentation import Masks
 
 _GOLDEN_RATIO = 0.618033988749895  # of the circle of hues: neighbours in the list of labels stand far apart
 _PALEST = 0.15
@@ -21,9 +21,16 @@ _WIDTH_PX = 720  # of a phone's screen in portrait, at two pixels a point
 _TEXT_PX, _GAP_PX, _LINE_PX = 28, 8, 4
 _INK, _PAPER, _SHADOW = (0, 0, 0), (255, 255, 255), (0, 0, 0, 0x60)
 _MOST_LINES = 12
-_MOST_VALUES = 5
 
 Color = tuple[int, int, int]
+
+
+class Mark(NamedTuple):
+    """Holds a box over a picture, as shares of its sides (left, top, right, bottom), and the tag at its corner."""
+
+    area: tuple[float, float, float, float]
+    words: str
+    label_index: int
 
 
 def label_color(label_index: int) -> Color:
@@ -38,24 +45,19 @@ def text_color(label_index: int) -> Color:
     return _INK if brightness > _BRIGHT else _PAPER
 
 
-def lines_of(answer: Answer) -> Iterator[tuple[str, int | None]]:
-    """Yields the words below the picture, a line each, with the label whose colour begins the line."""
-    for name, values in answer.features.items():
-        shape = " × ".join(map(str, values.shape))
-        yield f"{name}  {shape}: {values.min():.4g} to {values.max():.4g}, mean {values.mean():.4g}", None
-        more = "  …" if values.size > _MOST_VALUES else ""
-        yield "  ".join(f"{value:.4g}" for value in values.ravel()[:_MOST_VALUES]) + more, None
-    for each in answer.shares:
-        yield f"{100 * each.share:.1f} %  {each.label}", each.label_index if answer.is_placed else None
-    if not answer.shares and not answer.features:
-        yield "Nothing found", None
+def draw(
+    picture: Image.Image | None,
+    lines: Sequence[tuple[str, int | None]],
+    *,
+    marks: Sequence[Mark] = (),
+    mask: Masks | None = None,
+) -> Image.Image:
+    """Returns the picture with marks or a mask over it and the lines below, 720 px wide; None is no picture.
 
-
-def draw(picture: Image.Image | None, answer: Answer) -> Image.Image:
-    """Returns the picture with the answer's places over it and its words below, 720 px wide; None is no picture."""
-    shown = _overlaid(picture, answer) if picture else Image.new("RGB", (_WIDTH_PX, 0))
-    lines = list(lines_of(answer))
-    words = lines[:_MOST_LINES] + ([(f"and {len(lines) - _MOST_LINES} more", None)] if lines[_MOST_LINES:] else [])
+    A line has the index of the class whose colour begins it, or None. `mask` holds class indices (height, width).
+    """
+    shown = _overlaid(picture, marks, mask) if picture else Image.new("RGB", (_WIDTH_PX, 0))
+    words = [*lines[:_MOST_LINES]] + ([(f"and {len(lines) - _MOST_LINES} more", None)] if lines[_MOST_LINES:] else [])
     height = shown.height + len(words) * (_TEXT_PX + _GAP_PX) + 2 * _GAP_PX
     page = Image.new("RGB", (_WIDTH_PX, height), _PAPER)
     page.paste(shown)
@@ -70,34 +72,29 @@ def draw(picture: Image.Image | None, answer: Answer) -> Image.Image:
     return page
 
 
-def _overlaid(picture: Image.Image, answer: Answer) -> Image.Image:
+def _overlaid(picture: Image.Image, marks: Sequence[Mark], mask: Masks | None) -> Image.Image:
     height = max(1, round(picture.height * _WIDTH_PX / picture.width))
     shown = picture.convert("RGB").resize((_WIDTH_PX, height), Image.Resampling.BILINEAR)
-    if answer.mask is not None:
+    if mask is not None:
         palette = np.array([(*label_color(index), _HALF) for index in range(256)], np.uint8)
-        over = Image.fromarray(palette[answer.mask]).resize(shown.size, Image.Resampling.NEAREST)
+        over = Image.fromarray(palette[mask]).resize(shown.size, Image.Resampling.NEAREST)
         shown.paste(over, mask=over)
-    for thing in reversed(answer.found):  # the surest is drawn last
-        _draw_thing(shown, thing)
+    for mark in reversed(marks):  # the surest is drawn last
+        _draw_mark(shown, mark)
     return shown
 
 
-def _draw_thing(shown: Image.Image, thing: Found) -> None:
-    (left, top, right, bottom), color = thing.area, label_color(thing.what.label_index)
+def _draw_mark(shown: Image.Image, mark: Mark) -> None:
+    (left, top, right, bottom), color = mark.area, label_color(mark.label_index)
     box = (left * shown.width, top * shown.height, right * shown.width, bottom * shown.height)
     pen = ImageDraw.Draw(shown, "RGBA")
     for line_px, each in ((2 * _LINE_PX, _SHADOW), (_LINE_PX, color)):
         pen.rectangle(box, outline=each, width=line_px)
-    words = _tag(thing.what)
-    width, height = _font().getlength(words) + 2 * _GAP_PX, _TEXT_PX + _GAP_PX
+    width, height = _font().getlength(mark.words) + 2 * _GAP_PX, _TEXT_PX + _GAP_PX
     start = max(0.0, min(box[0], shown.width - width))
     above = box[1] - height if box[1] - height >= 0 else box[1]
     pen.rectangle((start, above, start + width, above + height), color)
-    pen.text((start + _GAP_PX, above + _GAP_PX / 4), words, text_color(thing.what.label_index), _font())
-
-
-def _tag(what: LabelShare) -> str:
-    return f"{what.label} {100 * what.share:.0f} %"
+    pen.text((start + _GAP_PX, above + _GAP_PX / 4), mark.words, text_color(mark.label_index), _font())
 
 
 def _channels(label_index: int) -> list[float]:
@@ -109,4 +106,6 @@ def _channels(label_index: int) -> list[float]:
 
 @cache
 def _font() -> ImageFont.FreeTypeFont:
+    import matplotlib as mpl  # for its font alone, which has more alphabets than Pillow's
+
     return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", _TEXT_PX)

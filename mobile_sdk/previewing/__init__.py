@@ -1,1 +1,0 @@
-"""This room shows on a desktop what an app with a bundle will show of a picture."""

@@ -1,0 +1,1 @@
+"""Holds the tests of what a bundle, or a program, says of a picture."""

@@ -1,1 +1,0 @@
-"""Holds the tests of what a desktop shows of an app."""
