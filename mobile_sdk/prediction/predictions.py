@@ -34,8 +34,8 @@ class ClassScore:
     score: float
 
     def __str__(self) -> str:
-        """Returns a line such as `97.1 %  cat`."""
-        return f"{100 * self.score:.1f} %  {self.label}"
+        """Returns a line such as ` 97.1 %  cat`, as wide for every score."""
+        return f"{100 * self.score:5.1f} %  {self.label}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -217,7 +217,7 @@ def test_the_command_tells_every_picture_and_draws_where_it_is_asked_to(
     assert told["model"] == model and told["task"] == "classification"
     for number, each in enumerate(told["predictions"]):
         (best,) = each["classes"]
-        assert f"  {100 * best['score']:.1f} %  {best['label']}" in lines
+        assert f"  {100 * best['score']:5.1f} %  {best['label']}" in lines
         with Image.open(f"drawn/{number}-{classifier.path.name}.png") as drawn:
             assert each["drawing"] == drawn.filename and drawn.width == 720
 
