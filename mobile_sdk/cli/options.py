@@ -161,9 +161,10 @@ Weights = Annotated[
     Path | None,
     typer.Option(
         "--weights",
-        metavar="FILE",
+        metavar="FILE|torchvision|timm",
         help="Weights to start from: net.safetensors of `train`, which says its net, or a published PyTorch checkpoint "
-        "of --net and --width.",
+        "of --net and --width. 'torchvision' fetches what it publishes for mobilenet_v2, mobilenet_v3_small and "
+        "_large, or for --net torchvision:NAME; 'timm' for --net timm:NAME. Nothing else fetches anything.",
     ),
 ]
 NetOrWeights = Annotated[

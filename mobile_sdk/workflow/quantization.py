@@ -12,7 +12,7 @@ from mobile_sdk.program.program import Program
 from mobile_sdk.program.record import Record
 from mobile_sdk.system.environment import installed_versions
 from mobile_sdk.system.progress import Progress
-from mobile_sdk.workflow.choices import NONE
+from mobile_sdk.workflow.choices import DEFAULT_NET, NONE
 from mobile_sdk.workflow.contracts import licensed
 from mobile_sdk.workflow.kept_float import with_change
 from mobile_sdk.workflow.main_process import end_others
@@ -21,6 +21,7 @@ from mobile_sdk.workflow.run_files import INT8_TRAINING, PROGRAM, TWIN
 from mobile_sdk.workflow.run_folder import plan_settings, stage
 from mobile_sdk.workflow.settings import QuantizeSettings
 from mobile_sdk.workflow.sources.package_nets import is_package_net, package_net
+from mobile_sdk.workflow.sources.published_weights import publisher_of, weights_file
 from mobile_sdk.workflow.sources.source_net import SourceNet, task_of_weights, trained
 from mobile_sdk.workflow.sources.users_net import users_own, with_contract
 from mobile_sdk.workflow.sources.weights import check_net_is_named, check_weights, pictures_for, read_weights
@@ -226,10 +227,12 @@ def _choose(asked: QuantizeSettings) -> tuple[SourceNet, Any, int]:
             f"expected --task beside --model, found {asked.task!r} beside --weights",
             hint="leave it out: the file says it",
         )
-    task = task_of_weights(asked.weights)
+    net = asked.net or (DEFAULT_NET if publisher_of(asked.weights) else None)
+    weights = weights_file(asked.weights, net, asked.width)
+    task = task_of_weights(weights)
     if task is None or TASKS[task].starts_from_weights:
-        return *_from_weights(asked, asked.weights, _epochs(asked)), _epochs(asked)
-    return _trained(asked, asked.weights)
+        return *_from_weights(replace(asked, net=net), weights, _epochs(asked)), _epochs(asked)
+    return _trained(asked, weights)
 
 
 def _of_package(asked: QuantizeSettings, reference: str) -> tuple[SourceNet, Any]:

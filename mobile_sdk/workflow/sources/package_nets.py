@@ -1,6 +1,7 @@
 """Builds nets of timm and torchvision by name, `timm:mobilenetv4_conv_small`, with their preprocessing and labels.
 
-Weights come from a file, or from where the package keeps what it has fetched before: nothing is fetched here.
+Weights come from a file, or from where the package keeps what it has fetched before. The package's name in place of a
+file fetches them.
 """
 
 import importlib
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import torch
 from torch import nn
@@ -18,6 +18,7 @@ from torch import nn
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.labels.lists import default_labels
+from mobile_sdk.workflow.sources.published_weights import from_timm, from_torchvision, of_torch_hub, publisher_of
 from mobile_sdk.workflow.sources.weights import check_weights
 from qat.nets.weights.published import load_weights
 from qat.progress import say
@@ -27,12 +28,16 @@ _CACHED = ("model.safetensors", "pytorch_model.bin")  # the names of weights on 
 
 @dataclass(frozen=True, kw_only=True)
 class _Recipe:
-    """Describes a net of a package: how it is built for a number of classes, its pictures, its known weights."""
+    """Describes a net of a package: how it is built for a number of classes, its pictures, its known weights.
+
+    `fetch` gets the weights that the package itself would take.
+    """
 
     build: Callable[..., nn.Module]
     image: ImageSpec
     interpolation: str
     cached: tuple[Path, ...]
+    fetch: Callable[[], Path]
 
 
 def is_package_net(name: str | None) -> bool:
@@ -43,16 +48,23 @@ def is_package_net(name: str | None) -> bool:
 def package_net(reference: str, weights: Path | None) -> nn.Module:
     """Returns the net in eval(), with its weights and the attributes `image` and `labels`.
 
-    Raises MachineError without the package, SettingError for an unknown name or without weights, DataError for weights
-    that are not its own.
+    `weights` is a file, or the package's name. Raises MachineError without the package or the network, SettingError
+    for an unknown name, without weights or with those of another package, DataError for weights that are not its own.
     """
     package, _, name = reference.partition(":")
+    publisher = publisher_of(weights)
+    if publisher not in (None, package):
+        raise SettingError(
+            f"expected --weights {package} or a file beside {reference}, found {publisher}", hint="name one package"
+        )
     recipe = _RECIPES[package](_imported(package), name, weights)
-    path = weights or next((path for path in recipe.cached if path.is_file()), None)
+    path = next((path for path in recipe.cached if path.is_file()), None) if weights is None or publisher else weights
+    if path is None and publisher:
+        path = recipe.fetch()
     if path is None:
         raise SettingError(
             f"expected weights for {reference}, found none: neither --weights nor in {package}'s own cache",
-            hint="give --weights FILE: nothing is downloaded here",
+            hint=f"give --weights FILE, or --weights {package} to fetch them",
         )
     check_weights(path)
     net = _with_weights(recipe.build, path)
@@ -105,7 +117,7 @@ def _of_timm(timm: Any, name: str, _weights: Path | None) -> _Recipe:
         mean_byte=_of_byte(config["mean"]),
         std_byte=_of_byte(config["std"]),
     )
-    cached = [_of_torch_hub(config["url"])] if config.get("url") else []
+    cached = [of_torch_hub(config["url"])] if config.get("url") else []
     if config.get("hf_hub_id"):
         from huggingface_hub import try_to_load_from_cache  # type: ignore[import-not-found, unused-ignore]
 
@@ -116,6 +128,7 @@ def _of_timm(timm: Any, name: str, _weights: Path | None) -> _Recipe:
         image=image,
         interpolation=config["interpolation"],
         cached=tuple(cached),
+        fetch=lambda: from_timm(config, _CACHED[0]),
     )
 
 
@@ -124,7 +137,7 @@ def _of_torchvision(torchvision: Any, name: str, weights: Path | None) -> _Recip
     if name not in models.list_models(module=models):
         raise _unknown("torchvision", name, models.list_models(module=models))
     entries = list(models.get_model_weights(name))
-    cached = {entry: _of_torch_hub(entry.url) for entry in entries}
+    cached = {entry: of_torch_hub(entry.url) for entry in entries}
     named = weights.name if weights else None
     chosen = next((entry for entry in entries if cached[entry].name == named), models.get_model_weights(name).DEFAULT)
     preset = chosen.transforms()
@@ -139,6 +152,7 @@ def _of_torchvision(torchvision: Any, name: str, weights: Path | None) -> _Recip
         ),
         interpolation=str(preset.interpolation.value),
         cached=(cached[chosen],),
+        fetch=lambda: from_torchvision(chosen.url),
     )
 
 
@@ -146,10 +160,6 @@ def _unknown(package: str, name: str, known: list[str]) -> SettingError:
     near = get_close_matches(name, known, n=3)
     hint = f"did you mean {' or '.join(f'{package}:{each}' for each in near)}?" if near else f"see {package}'s list"
     return SettingError(f"expected the name of a net of {package}, found {name!r}", hint=hint)
-
-
-def _of_torch_hub(url: str) -> Path:
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
 
 
 def _of_byte(shares: Any) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.choices import DEFAULT_NET
 from mobile_sdk.workflow.settings import NetSettings
+from mobile_sdk.workflow.sources.published_weights import weights_file
 from mobile_sdk.workflow.sources.weights import Weights, pictures_for, read_weights
 from mobile_sdk.workflow.tasks import choose_task
 from mobile_sdk.workflow.tasks.task import Task
@@ -49,7 +50,7 @@ def choose_start(asked: NetSettings, *, learns: bool = True, trains_float: bool 
 def _from_weights(task: Task[Any], asked: NetSettings, *, learns: bool, trains_float: bool) -> Start:
     assert asked.weights is not None
     found = read_weights(
-        asked.weights,
+        weights_file(asked.weights, asked.net, asked.width),
         asked.data,
         net=asked.net,
         width=asked.width,
