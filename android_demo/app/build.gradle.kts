@@ -33,12 +33,14 @@ android {
 
     buildFeatures.buildConfig = true
 
+    sourceSets["test"].kotlin.srcDir("../runtime/src/sharedTest/kotlin") // what tests of both modules read fixtures with
+
     compileOptions {
         sourceCompatibility = JavaVersion.VERSION_17
         targetCompatibility = JavaVersion.VERSION_17
     }
 
-    // gradle test -Pfixtures=FOLDER: `python -m tests.support.fixtures.demo_fixtures FOLDER` in the SDK's checkout has written
+    // -Pfixtures=FOLDER: what `python -m tests.support.fixtures.demo_fixtures FOLDER` in the SDK wrote
     testOptions.unitTests.all { test ->
         providers.gradleProperty("fixtures").orNull?.let { test.systemProperty("fixtures", it) }
     }
@@ -50,6 +52,7 @@ kotlin {
 }
 
 dependencies {
+    implementation(project(":runtime"))
     implementation(libs.executorch)
     implementation(libs.litert)
     testImplementation(libs.junit)

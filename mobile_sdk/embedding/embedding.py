@@ -91,7 +91,7 @@ def _android_app(folder: Path) -> _App:
         bundles=main / "assets/bundles",
         glue=sources / "mobilesdk/EmbeddedBundles.kt",
         signed=sources / "mobilesdk/SignedBundles.kt",
-        reader=sources / "mobilesdk/demo/bundle",
+        reader=sources / "mobilesdk/demo/shelf",
         runtimes=registry.in_apps("android"),
         write_glue=kotlin_glue,
         write_signed=kotlin_signed,

@@ -76,7 +76,7 @@ def test_bundles_go_to_an_ios_apps_folder_reference_unchanged(written: dict[str,
 
 
 def test_the_demo_reads_bundles_itself_and_gets_no_glue(written: dict[str, Bundle], tmp_path: Path) -> None:
-    (tmp_path / "app/src/main/kotlin/mobilesdk/demo/bundle").mkdir(parents=True)
+    (tmp_path / "app/src/main/kotlin/mobilesdk/demo/shelf").mkdir(parents=True)
     assert (DEMO / "app/src/main/kotlin/mobilesdk/demo/shelf/EmbeddedBundles.kt").is_file()
     assert embed([written["tflite"]], "android", tmp_path).glue is None
 

@@ -28,10 +28,10 @@ GLUE: dict[Platform, str] = {"android": "app/src/main/kotlin/mobilesdk/SignedBun
 JSON_OF_ANDROID = """
 package org.json
 
-import mobilesdk.demo.json.JsonArray as Items
-import mobilesdk.demo.json.JsonObject as Fields
-import mobilesdk.demo.json.JsonText
-import mobilesdk.demo.json.parseJson
+import mobilesdk.runtime.json.JsonArray as Items
+import mobilesdk.runtime.json.JsonObject as Fields
+import mobilesdk.runtime.json.JsonText
+import mobilesdk.runtime.json.parseJson
 
 class JSONObject(private val fields: Fields) {
     constructor(text: String) : this(parseJson(text) as Fields)
@@ -153,7 +153,7 @@ def test_the_demo_reads_the_key_itself_and_gets_no_glue(
     written: dict[Platform, Bundle], key: Path, tmp_path: Path
 ) -> None:
     sources = "app/src/main/kotlin/mobilesdk/demo"
-    (tmp_path / sources / "bundle").mkdir(parents=True)
+    (tmp_path / sources / "shelf").mkdir(parents=True)
     done = embed([written["android"]], "android", tmp_path, key=key)
     assert done.glue is None and done.signed_glue is None
     named = f'"{KEY_FILE}"'
@@ -191,7 +191,7 @@ def test_kotlins_glue_takes_what_the_key_has_signed_and_nothing_else(
     assert kotlin.lint(glue.parent) == []
     for name, text in (("Json.kt", JSON_OF_ANDROID), ("Opened.kt", OPENED)):
         (tmp_path / name).write_text(text, encoding="utf-8")
-    classpath = [android_app.folder / "app", kotlin.standard_library]
+    classpath = [android_app.runtime, kotlin.standard_library]
     sources = [glue, tmp_path / "Json.kt", tmp_path / "Opened.kt"]
     kotlin.compile(sources, tmp_path / "classes", classpath, options=["-no-stdlib"])
     cases = json.loads((demo_fixtures / "signed/cases.json").read_text(encoding="utf-8"))

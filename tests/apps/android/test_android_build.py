@@ -91,6 +91,31 @@ def test_the_plugin_has_the_gradle_that_it_needs_and_compiles_kotlin_itself() ->
     assert properties(PROJECT / "gradle.properties")["android.uniquePackageNames"] == "false", "LiteRT's AARs share one"
 
 
+def test_the_library_is_a_module_that_needs_nothing_of_the_project_around_it() -> None:
+    script = (PROJECT / "runtime/build.gradle.kts").read_text(encoding="utf-8")
+    assert 'include(":app", ":runtime")' in (PROJECT / "settings.gradle.kts").read_text(encoding="utf-8")
+    assert 'implementation(project(":runtime"))' in app_script()
+    assert "libs." not in script and "project(" not in script and 'id("com.android.library")' in script
+    assert namespace_of("runtime") == "mobilesdk.runtime" != namespace_of("app")
+    catalogue = (PROJECT / "gradle/libs.versions.toml").read_text(encoding="utf-8")
+    versions = dict(re.findall(r'^(\w+) = "([\d.]+)"$', catalogue, re.MULTILINE))
+    modules = re.findall(r'^(\w+) = \{ module = "([\w.:-]+)"', catalogue, re.MULTILINE)
+    for name, module in modules:
+        assert f'"{module}:{versions[name]}"' in script, name
+    assert script.count("JavaVersion.VERSION_17") == 2 and "jvmTarget = JvmTarget.JVM_17" in script
+    for module in ("app", "runtime"):
+        (shared,) = re.findall(
+            r'kotlin\.srcDir\("([\w./]+)"\)', (PROJECT / module / "build.gradle.kts").read_text("utf-8")
+        )
+        assert (PROJECT / module / shared / "mobilesdk/runtime/Fixtures.kt").is_file()
+
+
+def namespace_of(module: str) -> str:
+    found = re.search(r'namespace = "([\w.]+)"', (PROJECT / module / "build.gradle.kts").read_text(encoding="utf-8"))
+    assert found is not None
+    return found[1]
+
+
 def test_java_and_kotlin_are_compiled_for_one_version_whatever_java_runs_gradle() -> None:
     assert app_script().count("JavaVersion.VERSION_17") == 2
     assert "kotlin {" in app_script() and "compilerOptions { jvmTarget = JvmTarget.JVM_17 }" in app_script()
@@ -168,6 +193,8 @@ def test_all_that_the_app_uses_of_android_is_in_the_newest_api_and_in_the_oldest
     android_app: AndroidApp, listing: dict[str, ListedClass]
 ) -> None:
     found, looked_up = misfits(read_classes(android_app.folder / "app"), listing, min_level())
+    of_runtime, looked_up_there = misfits(read_classes(android_app.runtime), listing, level_of("runtime"))
+    found, looked_up = [*found, *of_runtime], [*looked_up, *looked_up_there]
     assert found == []
     assert len(looked_up) > 400 and any(each.owner == "android.hardware.camera2.CameraManager" for each in looked_up)
 
@@ -208,7 +235,12 @@ def layout(name: str) -> str:
 
 
 def min_level() -> int:
-    found = re.search(r"minSdk = (\d+)", app_script())
+    return level_of("app")
+
+
+def level_of(module: str) -> int:
+    script = (PROJECT / module / "build.gradle.kts").read_text(encoding="utf-8")
+    found = re.search(r"minSdk = (\d+)", script)
     assert found is not None
     return int(found[1])
 

@@ -14,6 +14,7 @@ from mobile_sdk.errors import MachineError
 from mobile_sdk.system.environment import installed_versions
 from tests.support.apps.android_app import (
     PROJECT,
+    RUNTIME,
     SOURCES,
     AndroidApp,
     AppTests,
@@ -24,11 +25,11 @@ from tests.support.apps.android_app import (
 from tests.support.apps.kotlin_toolchain import KotlinToolchain
 
 CATALOGUE = PROJECT / "gradle/libs.versions.toml"
-PACKAGES = (
-    *("json", "picture", "tensor", "task", "signing", "bundle", "shelf"),
-    *("model", "benchmark", "overlay", "camera", "screen"),
-)
-"""The app's packages in the order of the data's way; each imports only those before it."""
+PACKAGES = {
+    "mobilesdk.runtime": ("json", "picture", "tensor", "task", "signing", "bundle", "model"),
+    "mobilesdk.demo": ("shelf", "benchmark", "overlay", "camera", "screen"),
+}
+"""The packages of the library and of the app, in the order of the data's way; each imports only those before it."""
 
 TASKS = r"\b(?:Classification|Detection|Segmentation|task\.Features)\b"
 LITERALS_OF_MODELS = (
@@ -84,29 +85,33 @@ def test_sources_keep_to_kotlins_style(kotlin: KotlinToolchain, tmp_path: Path) 
 
 
 def test_packages_follow_the_datas_way_and_none_is_large() -> None:
-    home = SOURCES / namespace().replace(".", "/")
-    assert sorted(folder.name for folder in home.iterdir()) == sorted(PACKAGES)
-    for package in PACKAGES:
-        files = list((home / package).iterdir())
-        text = "\n".join(file.read_text(encoding="utf-8") for file in files)
-        imported = set(re.findall(rf"^import {re.escape(namespace())}\.([a-z]+)\.", text, re.MULTILINE))
-        assert imported <= set(PACKAGES[: PACKAGES.index(package)]), package
-        assert len(files) <= 12, package
+    homes = {"mobilesdk.runtime": RUNTIME / "main/kotlin", namespace(): SOURCES}
+    before: list[str] = []
+    for root, packages in PACKAGES.items():
+        home = homes[root] / root.replace(".", "/")
+        assert sorted(folder.name for folder in home.iterdir()) == sorted(packages)
+        for package in packages:
+            files = list((home / package).iterdir())
+            text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+            imported = re.findall(r"^import (mobilesdk\.(?:runtime|demo)\.[a-z]+)\.", text, re.MULTILINE)
+            assert set(imported) <= set(before), package
+            assert len(files) <= 12, package
+            before.append(f"{root}.{package}")
 
 
 def test_only_the_package_of_tasks_asks_which_task_a_model_has() -> None:
-    homes = {path.parent.name for path in SOURCES.rglob("*.kt") if re.search(TASKS, path.read_text(encoding="utf-8"))}
+    homes = {path.parent.name for path in sources() if re.search(TASKS, path.read_text(encoding="utf-8"))}
     assert homes == {"task"}
 
 
 def test_no_size_mean_label_or_scale_stands_in_the_app(demo_fixtures: Path) -> None:
-    sources = {path: path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.kt")}
-    assert len(sources) > 20
-    for path, text in sources.items():
+    texts = {path: path.read_text(encoding="utf-8") for path in sources()}
+    assert len(texts) > 20
+    for path, text in texts.items():
         code = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.DOTALL)
         for pattern in LITERALS_OF_MODELS:
             assert not re.search(pattern, code), f"{path.name}: {re.search(pattern, code)}"
-    everything = "\n".join(sources.values()) + (PROJECT / "app/src/main/res/values/strings.xml").read_text("utf-8")
+    everything = "\n".join(texts.values()) + (PROJECT / "app/src/main/res/values/strings.xml").read_text("utf-8")
     for folder in (demo_fixtures / "bundles").iterdir():
         manifest = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
         for literal in (*manifest["labels"], manifest["outputs"][0]["scale"]):
@@ -151,6 +156,11 @@ def test_the_readme_describes_every_view_and_every_string_is_used() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in (*SOURCES.rglob("*.kt"), *PROJECT.rglob("*.xml")))
     for name in re.findall(r'<string name="(\w+)"', code):
         assert f"R.string.{name}" in code or f"@string/{name}" in code, name
+
+
+def sources() -> list[Path]:
+    """Kotlin's sources of the library and of the app."""
+    return [*(RUNTIME / "main").rglob("*.kt"), *SOURCES.rglob("*.kt")]
 
 
 def flat(summary: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tests.support.apps.kotlin_toolchain import KotlinToolchain
 from tests.support.repository import ROOT
 
 PROJECT = ROOT / "android_demo"
+RUNTIME = PROJECT / "runtime/src"
 SOURCES = PROJECT / "app/src/main/kotlin"
 TESTS = PROJECT / "app/src/test/kotlin"
 _ONLY_ANDROID = ("-no-jdk", "-no-stdlib")  # Java's own classes are then those of Android 6
@@ -25,7 +26,7 @@ _ONLY_ANDROID = ("-no-jdk", "-no-stdlib")  # Java's own classes are then those o
 
 @dataclass(frozen=True, kw_only=True)
 class AndroidApp:
-    """The folders of compiled classes: the app's, its tests', and what Gradle would have generated or fetched."""
+    """The folders of compiled classes: the library's, the app's, the tests of both, and what Gradle would have fetched."""
 
     toolchain: KotlinToolchain
     folder: Path
@@ -36,8 +37,18 @@ class AndroidApp:
         return self.folder / "generated"
 
     @property
+    def runtime(self) -> Path:
+        """The library's classes, which any app may depend on."""
+        return self.folder / "runtime"
+
+    @property
+    def tests(self) -> list[Path]:
+        """The classes of the library's tests and of the app's."""
+        return [self.folder / "runtime-tests", self.folder / "tests"]
+
+    @property
     def classpath(self) -> list[Path]:
-        """Returns the libraries that the app is compiled against, without Android itself."""
+        """Returns the libraries that the modules are compiled against, without Android itself."""
         return [self.folder / "litert", self.toolchain.standard_library, self.toolchain.executorch_jar]
 
     def run(self, main: str, *arguments: str, properties: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
@@ -46,7 +57,7 @@ class AndroidApp:
 
     def command(self, main: str, *arguments: str, properties: Sequence[str] = ()) -> list[str]:
         """The command that does so."""
-        classes = [self.folder / "tests", self.folder / "app", *self.classpath, *self.toolchain.junit_jars]
+        classes = [*self.tests, self.folder / "app", self.runtime, *self.classpath, *self.toolchain.junit_jars]
         return self.toolchain.java(classes, *properties, main, *arguments)
 
 
@@ -63,8 +74,9 @@ class AppTests:
 
 
 def run_tests(app: AndroidApp, fixtures: Path, reports: Path) -> AppTests:
-    """Runs the app's own tests over Python's fixtures; all must pass."""
-    done = app.run("mobilesdk.demo.TestRunKt", properties=[f"-Dfixtures={fixtures}", f"-Dreports={reports}"])
+    """Runs the library's and the app's own tests over Python's fixtures; all must pass."""
+    properties = [f"-Dfixtures={fixtures}", f"-Dreports={reports}"]
+    done = app.run("mobilesdk.runtime.TestRunKt", *map(str, app.tests), properties=properties)
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
     assert done.returncode == 0, "\n".join([*failed, done.stdout[-2000:], done.stderr[-2000:]])
     (reports / "said.txt").write_text(done.stdout, encoding="utf-8")
@@ -118,11 +130,17 @@ def build_app(toolchain: KotlinToolchain, folder: Path) -> AndroidApp:
     link_resources(app)
     android = [toolchain.standard_library, toolchain.android_jar]
     toolchain.compile([PROJECT / "checks/litert"], folder / "litert", android, options=_ONLY_ANDROID)
+    libraries = [*app.classpath, toolchain.android_jar]
+    toolchain.compile([RUNTIME / "main/kotlin"], app.runtime, libraries, options=_ONLY_ANDROID)
     sources = [SOURCES, PROJECT / "checks/buildconfig", app.generated]
-    toolchain.compile(sources, folder / "app", [*app.classpath, toolchain.android_jar], options=_ONLY_ANDROID)
-    friends = f"-Xfriend-paths={folder / 'app'}"  # tests see what is internal
-    classpath = [folder / "app", *app.classpath, *toolchain.junit_jars]
-    toolchain.compile([TESTS], folder / "tests", classpath, options=["-no-stdlib", friends])
+    toolchain.compile(sources, folder / "app", [app.runtime, *libraries], options=_ONLY_ANDROID)
+    shared, own = RUNTIME / "sharedTest/kotlin", [app.runtime, *app.classpath, *toolchain.junit_jars]
+    for tests, tested, out in (
+        (RUNTIME / "test/kotlin", app.runtime, app.tests[0]),
+        (TESTS, folder / "app", app.tests[1]),
+    ):
+        friends = f"-Xfriend-paths={tested}"  # tests see what is internal to what they test, and to nothing else
+        toolchain.compile([shared, tests], out, [tested, *own], options=["-no-stdlib", friends])
     return app
 
 

@@ -1,9 +1,9 @@
 package mobilesdk.demo
 
-import mobilesdk.demo.bundle.hexadecimal
-import mobilesdk.demo.bundle.openBundle
-import mobilesdk.demo.json.jsonText
-import mobilesdk.demo.tensor.inputBytes
+import mobilesdk.runtime.DesktopDecoder
+import mobilesdk.runtime.bundle.openBundle
+import mobilesdk.runtime.json.jsonText
+import mobilesdk.runtime.tensor.inputBytes
 import java.io.File
 import java.security.MessageDigest
 
@@ -18,7 +18,7 @@ fun main(arguments: Array<String>) {
             digest.update(inputBytes(bundle.goldenPicture(index), bundle.manifest.input))
             val label = bundle.manifest.labels.getOrNull(bundle.manifest.task.winner(bundle.goldenOutputs(index)))
             val line = mapOf("bundle" to bundle.folder.name, "index" to index, "label" to label)
-            println(jsonText(line + ("input_sha256" to digest.hexadecimal())))
+            println(jsonText(line + ("input_sha256" to digest.digest().joinToString("") { "%02x".format(it) })))
         }
     }
 }

@@ -2,10 +2,13 @@ package mobilesdk.demo
 
 import mobilesdk.demo.benchmark.Session
 import mobilesdk.demo.benchmark.Surroundings
-import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.bundle.Runtime
-import mobilesdk.demo.bundle.openBundle
-import mobilesdk.demo.model.Models
+import mobilesdk.runtime.DesktopDecoder
+import mobilesdk.runtime.FakeClock
+import mobilesdk.runtime.FakeModel
+import mobilesdk.runtime.bundle.Bundle
+import mobilesdk.runtime.bundle.Runtime
+import mobilesdk.runtime.bundle.openBundle
+import mobilesdk.runtime.model.Models
 import java.io.BufferedInputStream
 import java.io.BufferedOutputStream
 import java.io.File

@@ -1,5 +1,6 @@
 package mobilesdk.demo
 
+import mobilesdk.runtime.Fixtures
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Test

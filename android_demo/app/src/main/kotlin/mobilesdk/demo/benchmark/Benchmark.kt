@@ -1,7 +1,7 @@
 package mobilesdk.demo.benchmark
 
-import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.model.Models
+import mobilesdk.runtime.bundle.Bundle
+import mobilesdk.runtime.model.Models
 import kotlin.math.max
 import kotlin.math.min
 

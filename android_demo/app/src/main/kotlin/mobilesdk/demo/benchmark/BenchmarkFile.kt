@@ -2,10 +2,10 @@ package mobilesdk.demo.benchmark
 
 import android.content.Context
 import mobilesdk.demo.BuildConfig
-import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.bundle.Runtime
-import mobilesdk.demo.json.jsonText
-import mobilesdk.demo.model.RealModels
+import mobilesdk.runtime.bundle.Bundle
+import mobilesdk.runtime.bundle.Runtime
+import mobilesdk.runtime.json.jsonText
+import mobilesdk.runtime.model.RealModels
 import java.io.File
 import java.io.IOException
 import java.text.SimpleDateFormat

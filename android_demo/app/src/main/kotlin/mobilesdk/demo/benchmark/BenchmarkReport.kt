@@ -1,7 +1,7 @@
 package mobilesdk.demo.benchmark
 
-import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.json.jsonText
+import mobilesdk.runtime.bundle.Bundle
+import mobilesdk.runtime.json.jsonText
 
 /** `bench.json` as `mobile-sdk bench` writes it, of one bundle: the SDK reads it back with its own model. */
 class BenchmarkReport(

@@ -1,8 +1,8 @@
 package mobilesdk.demo.benchmark
 
-import mobilesdk.demo.bundle.BundleRefusal
-import mobilesdk.demo.json.FieldException
-import mobilesdk.demo.json.JsonException
+import mobilesdk.runtime.bundle.BundleRefusal
+import mobilesdk.runtime.json.FieldException
+import mobilesdk.runtime.json.JsonException
 
 /** What went wrong in the words of the SDK's errors; [fields] are JSON that `mobile-sdk` raises again as such an error. */
 data class Failure(

@@ -1,12 +1,12 @@
 package mobilesdk.demo.benchmark
 
-import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.bundle.Runtime
-import mobilesdk.demo.json.Fields
-import mobilesdk.demo.json.jsonText
-import mobilesdk.demo.json.parseJson
-import mobilesdk.demo.model.Model
-import mobilesdk.demo.model.Models
+import mobilesdk.runtime.bundle.Bundle
+import mobilesdk.runtime.bundle.Runtime
+import mobilesdk.runtime.json.Fields
+import mobilesdk.runtime.json.jsonText
+import mobilesdk.runtime.json.parseJson
+import mobilesdk.runtime.model.Model
+import mobilesdk.runtime.model.Models
 import java.io.EOFException
 import java.io.File
 import java.io.IOException

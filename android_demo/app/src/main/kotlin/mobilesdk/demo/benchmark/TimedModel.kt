@@ -1,13 +1,13 @@
 package mobilesdk.demo.benchmark
 
-import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.model.Model
-import mobilesdk.demo.model.Models
-import mobilesdk.demo.model.distances
-import mobilesdk.demo.picture.Rgb
-import mobilesdk.demo.tensor.OutputType
-import mobilesdk.demo.tensor.inputBytes
-import mobilesdk.demo.tensor.readOutputs
+import mobilesdk.runtime.bundle.Bundle
+import mobilesdk.runtime.model.Model
+import mobilesdk.runtime.model.Models
+import mobilesdk.runtime.model.distances
+import mobilesdk.runtime.picture.Rgb
+import mobilesdk.runtime.tensor.OutputType
+import mobilesdk.runtime.tensor.inputBytes
+import mobilesdk.runtime.tensor.readOutputs
 import kotlin.math.abs
 import kotlin.math.roundToInt
 

@@ -15,9 +15,9 @@ import android.os.Handler
 import android.os.HandlerThread
 import android.util.Size
 import android.view.Surface
-import mobilesdk.demo.picture.FrameReader
-import mobilesdk.demo.picture.Plane
-import mobilesdk.demo.picture.Rgb
+import mobilesdk.runtime.picture.FrameReader
+import mobilesdk.runtime.picture.Plane
+import mobilesdk.runtime.picture.Rgb
 
 /** What is told of a camera, on its own thread. */
 interface CameraListener {

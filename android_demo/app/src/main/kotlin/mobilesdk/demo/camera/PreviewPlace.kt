@@ -1,7 +1,7 @@
 package mobilesdk.demo.camera
 
-import mobilesdk.demo.picture.Part
-import mobilesdk.demo.task.Box
+import mobilesdk.runtime.picture.Part
+import mobilesdk.runtime.task.Box
 import kotlin.math.min
 
 /** The largest place in the middle of a view that has a picture's proportions. */

@@ -1,10 +1,10 @@
 package mobilesdk.demo.overlay
 
-import mobilesdk.demo.task.Answer
-import mobilesdk.demo.task.Box
-import mobilesdk.demo.task.Found
-import mobilesdk.demo.task.LabelShare
-import mobilesdk.demo.task.Mask
+import mobilesdk.runtime.task.Answer
+import mobilesdk.runtime.task.Box
+import mobilesdk.runtime.task.Found
+import mobilesdk.runtime.task.LabelShare
+import mobilesdk.runtime.task.Mask
 
 /** Draws an overlay: on a phone onto Android's canvas. Places are in its own pixels, colours packed ARGB. */
 interface Brush {

@@ -6,9 +6,9 @@ import android.text.Spanned
 import android.text.style.ForegroundColorSpan
 import mobilesdk.demo.R
 import mobilesdk.demo.overlay.labelColor
-import mobilesdk.demo.task.Answer
-import mobilesdk.demo.task.LabelShare
-import mobilesdk.demo.tensor.NamedArray
+import mobilesdk.runtime.task.Answer
+import mobilesdk.runtime.task.LabelShare
+import mobilesdk.runtime.tensor.NamedArray
 
 /** An answer in words. */
 class AnswerWords(

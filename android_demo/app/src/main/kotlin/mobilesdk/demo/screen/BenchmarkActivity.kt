@@ -17,10 +17,10 @@ import mobilesdk.demo.benchmark.Surroundings
 import mobilesdk.demo.benchmark.resultFile
 import mobilesdk.demo.benchmark.writeBenchmark
 import mobilesdk.demo.benchmark.writeFailure
-import mobilesdk.demo.bundle.openBundle
-import mobilesdk.demo.model.RealModels
-import mobilesdk.demo.picture.BitmapDecoder
 import mobilesdk.demo.shelf.embeddedKey
+import mobilesdk.runtime.bundle.openBundle
+import mobilesdk.runtime.model.RealModels
+import mobilesdk.runtime.picture.BitmapDecoder
 import java.io.File
 import java.io.InputStream
 import java.io.OutputStream

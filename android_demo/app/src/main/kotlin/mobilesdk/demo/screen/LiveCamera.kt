@@ -12,7 +12,7 @@ import mobilesdk.demo.camera.Camera
 import mobilesdk.demo.camera.CameraListener
 import mobilesdk.demo.camera.Sides
 import mobilesdk.demo.camera.previewCorners
-import mobilesdk.demo.picture.Rgb
+import mobilesdk.runtime.picture.Rgb
 
 /**
  * The camera and its preview on [view], which it keeps upright while the display turns.

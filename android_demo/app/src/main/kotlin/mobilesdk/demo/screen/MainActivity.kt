@@ -17,14 +17,14 @@ import mobilesdk.demo.benchmark.Plan
 import mobilesdk.demo.benchmark.writeBenchmark
 import mobilesdk.demo.camera.PermissionAnswer
 import mobilesdk.demo.camera.permissionAnswer
-import mobilesdk.demo.model.RealModels
-import mobilesdk.demo.picture.BitmapDecoder
-import mobilesdk.demo.picture.ReadPicture
 import mobilesdk.demo.shelf.ApkFiles
 import mobilesdk.demo.shelf.EmbeddedBundles
 import mobilesdk.demo.shelf.OpenedBundles
 import mobilesdk.demo.shelf.PickedFolder
 import mobilesdk.demo.shelf.embeddedKey
+import mobilesdk.runtime.model.RealModels
+import mobilesdk.runtime.picture.BitmapDecoder
+import mobilesdk.runtime.picture.ReadPicture
 import java.io.File
 import java.io.FileNotFoundException
 import java.io.IOException

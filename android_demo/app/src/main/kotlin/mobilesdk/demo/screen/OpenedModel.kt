@@ -1,17 +1,17 @@
 package mobilesdk.demo.screen
 
-import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.bundle.Source
-import mobilesdk.demo.model.GoldenReplay
-import mobilesdk.demo.model.Model
-import mobilesdk.demo.model.replayGolden
-import mobilesdk.demo.model.warmLatencyMs
-import mobilesdk.demo.picture.ImageSpec
-import mobilesdk.demo.picture.Rgb
-import mobilesdk.demo.picture.prepare
-import mobilesdk.demo.task.Answer
-import mobilesdk.demo.tensor.inputBytes
-import mobilesdk.demo.tensor.readOutputs
+import mobilesdk.runtime.bundle.Bundle
+import mobilesdk.runtime.bundle.Source
+import mobilesdk.runtime.model.GoldenReplay
+import mobilesdk.runtime.model.Model
+import mobilesdk.runtime.model.replayGolden
+import mobilesdk.runtime.model.warmLatencyMs
+import mobilesdk.runtime.picture.ImageSpec
+import mobilesdk.runtime.picture.Rgb
+import mobilesdk.runtime.picture.prepare
+import mobilesdk.runtime.task.Answer
+import mobilesdk.runtime.tensor.inputBytes
+import mobilesdk.runtime.tensor.readOutputs
 
 /** A bundle with its loaded model. */
 internal class OpenedModel(

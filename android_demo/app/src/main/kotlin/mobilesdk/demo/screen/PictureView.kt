@@ -16,10 +16,10 @@ import mobilesdk.demo.camera.placeOfPart
 import mobilesdk.demo.overlay.Brush
 import mobilesdk.demo.overlay.drawOverlay
 import mobilesdk.demo.overlay.maskColors
-import mobilesdk.demo.task.Answer
-import mobilesdk.demo.task.Box
-import mobilesdk.demo.task.LabelShare
-import mobilesdk.demo.task.Mask
+import mobilesdk.runtime.task.Answer
+import mobilesdk.runtime.task.Box
+import mobilesdk.runtime.task.LabelShare
+import mobilesdk.runtime.task.Mask
 
 /** A picture, or a camera's preview below this view, and over it what the model has found in it. */
 class PictureView(

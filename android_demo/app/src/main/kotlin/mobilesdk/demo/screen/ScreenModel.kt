@@ -1,16 +1,16 @@
 package mobilesdk.demo.screen
 
 import mobilesdk.demo.benchmark.Summary
-import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.camera.FrameRate
 import mobilesdk.demo.camera.Sides
-import mobilesdk.demo.model.Models
-import mobilesdk.demo.picture.ImageSpec
-import mobilesdk.demo.picture.ReadPicture
-import mobilesdk.demo.picture.Rgb
-import mobilesdk.demo.picture.partRead
-import mobilesdk.demo.picture.shown
 import mobilesdk.demo.shelf.BundleShelf
+import mobilesdk.runtime.bundle.Bundle
+import mobilesdk.runtime.model.Models
+import mobilesdk.runtime.picture.ImageSpec
+import mobilesdk.runtime.picture.ReadPicture
+import mobilesdk.runtime.picture.Rgb
+import mobilesdk.runtime.picture.partRead
+import mobilesdk.runtime.picture.shown
 import java.io.File
 import java.util.concurrent.CancellationException
 import java.util.concurrent.Executor

@@ -1,10 +1,10 @@
 package mobilesdk.demo.screen
 
-import mobilesdk.demo.bundle.BundleRefusal
 import mobilesdk.demo.camera.Sides
-import mobilesdk.demo.picture.Part
-import mobilesdk.demo.picture.Rgb
-import mobilesdk.demo.task.Answer
+import mobilesdk.runtime.bundle.BundleRefusal
+import mobilesdk.runtime.picture.Part
+import mobilesdk.runtime.picture.Rgb
+import mobilesdk.runtime.task.Answer
 import java.util.concurrent.CancellationException
 
 /** All that the screen shows at one time; it never changes, the next one takes its place. */

@@ -11,7 +11,7 @@ import android.widget.ProgressBar
 import android.widget.Spinner
 import android.widget.TextView
 import mobilesdk.demo.R
-import mobilesdk.demo.picture.Rgb
+import mobilesdk.runtime.picture.Rgb
 
 /** Returns a view of the layout. */
 internal inline fun <reified V : View> Activity.view(id: Int): V = findViewById(id) as V

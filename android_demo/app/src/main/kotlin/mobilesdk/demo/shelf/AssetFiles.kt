@@ -1,8 +1,8 @@
 package mobilesdk.demo.shelf
 
 import android.content.res.AssetManager
-import mobilesdk.demo.bundle.BundleRefusal
-import mobilesdk.demo.signing.publicKey
+import mobilesdk.runtime.bundle.BundleRefusal
+import mobilesdk.runtime.signing.publicKey
 import java.io.IOException
 import java.io.InputStream
 import java.security.GeneralSecurityException

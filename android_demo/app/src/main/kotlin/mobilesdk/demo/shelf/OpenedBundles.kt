@@ -1,9 +1,9 @@
 package mobilesdk.demo.shelf
 
-import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.bundle.BundleRefusal
-import mobilesdk.demo.bundle.openBundle
-import mobilesdk.demo.picture.PictureDecoder
+import mobilesdk.runtime.bundle.Bundle
+import mobilesdk.runtime.bundle.BundleRefusal
+import mobilesdk.runtime.bundle.openBundle
+import mobilesdk.runtime.picture.PictureDecoder
 import java.io.File
 import java.io.IOException
 import java.io.InputStream

@@ -1,12 +1,12 @@
 package mobilesdk.demo.benchmark
 
-import mobilesdk.demo.Fixtures
-import mobilesdk.demo.items
-import mobilesdk.demo.json.JsonArray
-import mobilesdk.demo.json.JsonNull
-import mobilesdk.demo.json.JsonObject
-import mobilesdk.demo.number
-import mobilesdk.demo.numbers
+import mobilesdk.runtime.Fixtures
+import mobilesdk.runtime.items
+import mobilesdk.runtime.json.JsonArray
+import mobilesdk.runtime.json.JsonNull
+import mobilesdk.runtime.json.JsonObject
+import mobilesdk.runtime.number
+import mobilesdk.runtime.numbers
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows

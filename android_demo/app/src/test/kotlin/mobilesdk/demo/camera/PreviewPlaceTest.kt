@@ -1,12 +1,12 @@
 package mobilesdk.demo.camera
 
-import mobilesdk.demo.picture.Fit
-import mobilesdk.demo.picture.ImageSpec
-import mobilesdk.demo.picture.Part
-import mobilesdk.demo.picture.Rgb
-import mobilesdk.demo.picture.partRead
-import mobilesdk.demo.picture.prepare
-import mobilesdk.demo.task.Box
+import mobilesdk.runtime.picture.Fit
+import mobilesdk.runtime.picture.ImageSpec
+import mobilesdk.runtime.picture.Part
+import mobilesdk.runtime.picture.Rgb
+import mobilesdk.runtime.picture.partRead
+import mobilesdk.runtime.picture.prepare
+import mobilesdk.runtime.task.Box
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Test

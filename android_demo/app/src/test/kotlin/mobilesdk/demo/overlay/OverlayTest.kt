@@ -1,15 +1,15 @@
 package mobilesdk.demo.overlay
 
-import mobilesdk.demo.DesktopDecoder
-import mobilesdk.demo.Fixtures
-import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.picture.Rgb
-import mobilesdk.demo.task.Answer
-import mobilesdk.demo.task.Box
-import mobilesdk.demo.task.Found
-import mobilesdk.demo.task.LabelShare
-import mobilesdk.demo.task.Mask
-import mobilesdk.demo.task.Sides
+import mobilesdk.runtime.DesktopDecoder
+import mobilesdk.runtime.Fixtures
+import mobilesdk.runtime.bundle.Bundle
+import mobilesdk.runtime.picture.Rgb
+import mobilesdk.runtime.task.Answer
+import mobilesdk.runtime.task.Box
+import mobilesdk.runtime.task.Found
+import mobilesdk.runtime.task.LabelShare
+import mobilesdk.runtime.task.Mask
+import mobilesdk.runtime.task.Sides
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotEquals

@@ -1,8 +1,8 @@
 package mobilesdk.demo.shelf
 
-import mobilesdk.demo.DesktopDecoder
-import mobilesdk.demo.Fixtures
-import mobilesdk.demo.bundle.BundleRefusal
+import mobilesdk.runtime.DesktopDecoder
+import mobilesdk.runtime.Fixtures
+import mobilesdk.runtime.bundle.BundleRefusal
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertThrows
