@@ -11,8 +11,10 @@ from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError
 from mobile_sdk.bundle.signature_file import check_signature, read_signature
 from mobile_sdk.bundle.writer import check_replaceable, copy_bundle
+from mobile_sdk.contract import ImageSpec
 from mobile_sdk.embedding.glue import WRITTEN_BY, check_embeddable, gradle_advice, kotlin_glue, swift_glue, xcode_advice
 from mobile_sdk.embedding.signed_glue import kotlin_signed, swift_signed
+from mobile_sdk.embedding.usage import gradle_use, xcode_use
 from mobile_sdk.errors import BundleError, SettingError
 from mobile_sdk.runtimes.base import Platform
 from mobile_sdk.signing.keys import public_der, read_public_key
@@ -33,12 +35,19 @@ class Embedding:
     glue: Path | None  # the source file that was written; None if the app reads bundles already
     signed_glue: Path | None  # the one that refuses what the key has not signed; None without a key too
     advice: tuple[str, ...]
+    usage: str | None  # how code of the app asks the first bundle of pictures; None if the app reads bundles already
 
 
 class _Glue(Protocol):
     """Describes the function that writes the glue for bundles of these names."""
 
     def __call__(self, names: Sequence[str], *, is_signed: bool) -> str: ...
+
+
+class _Use(Protocol):
+    """Describes the function that shows how the bundle of a name is asked."""
+
+    def __call__(self, name: str, *, is_signed: bool) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +62,7 @@ class _App:
     write_glue: _Glue
     write_signed: Callable[[bytes], str]
     advise: Callable[[Sequence[str]], tuple[str, ...]]
+    use: _Use
 
 
 def embed(
@@ -76,7 +86,10 @@ def embed(
     runtimes = {bundle.manifest.runtime for bundle in bundles}
     glue = _write_glue(app, signer)
     signed_glue = None if glue is None or signer is None else app.signed
-    return Embedding(bundles=copies, glue=glue, signed_glue=signed_glue, advice=app.advise(sorted(runtimes)))
+    of_pictures = next((copy.path.name for copy in copies if isinstance(copy.manifest.input, ImageSpec)), None)
+    usage = app.use(of_pictures, is_signed=signer is not None) if glue and of_pictures else None
+    advice = app.advise(sorted(runtimes))
+    return Embedding(bundles=copies, glue=glue, signed_glue=signed_glue, advice=advice, usage=usage)
 
 
 def _android_app(folder: Path) -> _App:
@@ -96,6 +109,7 @@ def _android_app(folder: Path) -> _App:
         write_glue=kotlin_glue,
         write_signed=kotlin_signed,
         advise=gradle_advice,
+        use=gradle_use,
     )
 
 
@@ -116,6 +130,7 @@ def _ios_app(folder: Path) -> _App:
         write_glue=swift_glue,
         write_signed=swift_signed,
         advise=xcode_advice,
+        use=xcode_use,
     )
 
 

@@ -1,8 +1,8 @@
 """Writes the code that an app needs beside a bundle's folder: glue, and the lines to add by hand.
 
 An app that has no reader of bundles gets glue. The glue finds embedded bundles and, on Android, copies one out of the
-APK, as runtimes load a model from a file. It checks nothing but signatures, where the app is given a key: the packages
-of the demo apps check all, and are there to be copied.
+APK, as runtimes load a model from a file. It checks nothing but signatures, where the app is given a key: the modules
+that `usage` names check all.
 """
 
 import re

@@ -1,6 +1,7 @@
 """`embed` puts bundles into an app unchanged, and whatever is in the way is told before anything is written."""
 
 import filecmp
+import re
 import string
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,11 +15,13 @@ from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.bundle.writer import copy_bundle
 from mobile_sdk.embedding.embedding import Embedding, embed
 from mobile_sdk.embedding.glue import EMBEDDABLE, kotlin_glue, swift_glue
+from mobile_sdk.embedding.usage import kotlin_use
 from mobile_sdk.errors import SettingError
 from mobile_sdk.runtimes.base import Platform
 from tests.support import bundles
 from tests.support.apps.android_app import AndroidApp
 from tests.support.command_line import mobile_sdk
+from tests.support.fixtures import features_bundles
 from tests.support.nets import detectors
 from tests.support.repository import ROOT
 
@@ -223,3 +226,36 @@ def test_the_glue_for_android_compiles_and_keeps_to_the_style(
     kotlin.compile([glue], tmp_path / "classes", classpath, options=["-no-jdk", "-no-stdlib"])
     assert (tmp_path / "classes/mobilesdk/EmbeddedBundles.class").is_file()
     assert kotlin.lint(glue.parent) == []
+
+
+@pytest.mark.slow
+def test_the_code_that_embed_shows_compiles_in_an_app_that_has_the_module(
+    written: dict[str, Bundle], android_app: AndroidApp, android: Path, tmp_path: Path
+) -> None:
+    done = embed([written["tflite"]], "android", android)
+    assert done.glue is not None and done.usage is not None
+    code = done.usage.partition("\n\n")[2]
+    assert code == kotlin_use("test.tflite")
+    (done.glue.parent / "Recognize.kt").write_text(f"package own.app\n\n{code}\n", encoding="utf-8")
+    kotlin = android_app.toolchain
+    classpath = [android_app.runtime, *android_app.classpath, kotlin.android_jar]
+    kotlin.compile([done.glue.parent], tmp_path / "classes", classpath, options=["-no-jdk", "-no-stdlib"])
+    assert (tmp_path / "classes/own/app/RecognizeKt.class").is_file()
+    assert kotlin.lint(done.glue.parent) == []
+
+
+def test_an_app_of_ones_own_is_shown_how_to_ask_the_bundle_and_the_demo_is_not(
+    written: dict[str, Bundle], android: Path, ios: Path, tmp_path: Path
+) -> None:
+    for app, platform, runtime in ((android, "android", "executorch"), (ios, "ios", "coreml")):
+        usage = embed([written[runtime]], platform, app).usage
+        assert usage is not None and f'"test.{runtime}"' in usage
+        for path in re.findall(r"(?:android|ios)_demo/\w+", usage):
+            assert (ROOT / path).is_dir(), path
+    (tmp_path / "demo/app/src/main/kotlin/mobilesdk/demo/shelf").mkdir(parents=True)
+    assert embed([written["tflite"]], "android", tmp_path / "demo").usage is None
+
+
+def test_a_model_of_arrays_is_shown_no_function_of_pictures(android: Path, tmp_path: Path) -> None:
+    features_bundles.write_features(tmp_path, ["tflite"])
+    assert embed([open_bundle(tmp_path / "spectrum.tflite")], "android", android).usage is None

@@ -41,7 +41,7 @@ def embed(
 ) -> None:
     """Copy bundles into an app, unchanged, and say what to add to its Gradle or Xcode project.
 
-    An app that cannot find embedded bundles gets a source file that does.
+    An app that cannot find embedded bundles gets a source file that does, and is shown a function that asks them.
     """
     quiet()
     if (android is None) == (ios is None):
@@ -57,10 +57,12 @@ def embed(
         copies = [{"bundle": str(each.path), "runtime": each.manifest.runtime} for each in done.bundles]
         sources = {"glue": done.glue, "signed_glue": done.signed_glue}
         written = {name: str(path) if path else None for name, path in sources.items()}
-        show_json({"bundles": copies, **written, "advice": done.advice})
+        show_json({"bundles": copies, **written, "advice": done.advice, "usage": done.usage})
         return
     rows = [(each.path, each.manifest.runtime, f"{each.model_bytes / 2**20:.2f}") for each in done.bundles]
     show_table(("embedded", "runtime", "model MiB"), rows, numbers=("model MiB",))
     for path in filter(None, (done.glue, done.signed_glue)):
         print(f"written: {path}")
     print("\n".join(done.advice))
+    if done.usage:
+        print(f"\n{done.usage}")

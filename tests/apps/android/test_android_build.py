@@ -104,9 +104,8 @@ def test_the_library_is_a_module_that_needs_nothing_of_the_project_around_it() -
         assert f'"{module}:{versions[name]}"' in script, name
     assert script.count("JavaVersion.VERSION_17") == 2 and "jvmTarget = JvmTarget.JVM_17" in script
     for module in ("app", "runtime"):
-        (shared,) = re.findall(
-            r'kotlin\.srcDir\("([\w./]+)"\)', (PROJECT / module / "build.gradle.kts").read_text("utf-8")
-        )
+        text = (PROJECT / module / "build.gradle.kts").read_text(encoding="utf-8")
+        (shared,) = re.findall(r'kotlin\.srcDir\("([\w./]+)"\)', text)
         assert (PROJECT / module / shared / "mobilesdk/runtime/Fixtures.kt").is_file()
 
 

@@ -3,6 +3,7 @@
 import ctypes
 import importlib.util
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 
 from mobile_sdk.benchmarking.measurements import Numbers
 from mobile_sdk.benchmarking.statistics import summarize
+from mobile_sdk.embedding.glue import swift_glue
+from mobile_sdk.embedding.usage import swift_use
 from mobile_sdk.errors import MachineError
 from tests.support.apps.apple_listing import Declaration, declarations, misfit, read_listing, swiftui_words
-from tests.support.apps.ios_core import CORE, DEMO, IosCore, closing_line
+from tests.support.apps.ios_core import APPLE, CORE, DEMO, IosCore, closing_line
 from tests.support.apps.swift_toolchain import BUILD, PACKAGE, STUBS, SwiftToolchain, make_toolchain
 from tests.support.repository import ROOT
 
@@ -36,18 +39,18 @@ LITERALS_OF_MODELS = (
 OPTIONS = f"-swift-version 6 -warnings-as-errors -module-cache-path {BUILD}/modules -I {BUILD}/stubs".split()
 
 # Types alone would do with -typecheck; data races are found only on the way to SIL.
-CHECK = ("swiftc", *OPTIONS, *f"-emit-sil -wmo -parse-as-library -module-name Demo -o {BUILD}/demo.sil".split())
+CHECK = ("swiftc", *OPTIONS, *f"-emit-sil -wmo -parse-as-library -o {BUILD}/demo.sil -module-name".split())
 
 
 @pytest.fixture(scope="module")
 def modules(swift: SwiftToolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the stubs and the core as modules that the app imports."""
+    """A folder with the stubs and the package's two products as modules that the app imports."""
     build = tmp_path_factory.mktemp("modules")
     (build / "stubs").mkdir()
     folders = {PACKAGE: DEMO, BUILD: build, STUBS: STUB_FOLDER}
     sources_of = {name: [f"{STUBS}/{name}.swift"] for name in STUB_ORDER}
-    core = [f"{PACKAGE}/{path.relative_to(DEMO)}" for path in (CORE / "Sources").rglob("*.swift")]
-    for name, sources in (sources_of | {CORE.name: core}).items():
+    products = {home.name: mounted(home) for home in (CORE / "Sources" / CORE.name, APPLE)}
+    for name, sources in (sources_of | products).items():
         made = f"{BUILD}/stubs/{name}.swiftmodule"
         module = ("-emit-module", "-parse-as-library", "-module-name", name, "-o", made)
         done = swift.run("swiftc", *OPTIONS, *module, *sources, folders=folders)
@@ -86,8 +89,22 @@ def test_the_sources_are_in_swifts_format(swift: SwiftToolchain) -> None:
 
 @pytest.mark.slow
 def test_the_app_compiles_against_the_stubs_of_apples_frameworks(swift: SwiftToolchain, modules: Path) -> None:
-    app = [f"{PACKAGE}/{path.relative_to(DEMO)}" for path in app_sources()]
-    done = swift.run(*CHECK, *app, folders={PACKAGE: DEMO, BUILD: modules})
+    for name, home in (("MobileSDKApple", APPLE), ("Demo", DEMO / "App")):
+        done = swift.run(*CHECK, name, *mounted(home), folders={PACKAGE: DEMO, BUILD: modules})
+        assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.slow
+def test_the_code_that_embed_shows_compiles_in_an_app_of_ones_own(
+    swift: SwiftToolchain, modules: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "EmbeddedBundles.swift").write_text(swift_glue(["fruit.coreml"]), encoding="utf-8")
+    (tmp_path / "Use.swift").write_text(swift_use("fruit.coreml") + "\n", encoding="utf-8")
+    sources = [f"{PACKAGE}/{name}.swift" for name in ("EmbeddedBundles", "Use")]
+    done = swift.run(*CHECK, "Fruit", *sources, folders={PACKAGE: tmp_path, BUILD: modules})
+    assert (done.returncode, done.stdout) == (0, "")
+    shutil.copy(DEMO / ".swift-format", tmp_path)
+    done = swift.run("swift-format", "lint", "--strict", "--recursive", ".", folders={PACKAGE: tmp_path})
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -111,7 +128,7 @@ def test_what_apples_frameworks_do_not_allow_does_not_compile(
     code: str, reason: str, swift: SwiftToolchain, modules: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "Wrong.swift").write_text(code + "\n", encoding="utf-8")
-    done = swift.run(*CHECK, f"{PACKAGE}/Wrong.swift", folders={PACKAGE: tmp_path, BUILD: modules})
+    done = swift.run(*CHECK, "Demo", f"{PACKAGE}/Wrong.swift", folders={PACKAGE: tmp_path, BUILD: modules})
     assert done.returncode != 0 and reason in done.stdout, done.stdout
 
 
@@ -148,7 +165,7 @@ def test_swiftui_names_are_those_of_code_that_apples_sdk_compiles(apple_names: P
 
 
 def test_the_core_imports_no_framework_of_apples() -> None:
-    sources = list((CORE / "Sources").rglob("*.swift"))
+    sources = list((CORE / "Sources" / CORE.name).rglob("*.swift"))
     imported = {name for source in sources for name in re.findall(r"^import (\w+)", code_of(source), re.MULTILINE)}
     assert len(sources) > 15 and imported <= {"Foundation", "Dispatch"}
 
@@ -249,6 +266,21 @@ def test_without_root_the_toolchain_says_why_it_is_not_made(monkeypatch: pytest.
     with pytest.raises(MachineError, match=r"this is (not root|no Debian)"):
         make_toolchain(print)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_other_product_is_nothing_where_core_ml_is_not_and_the_app_takes_both() -> None:
+    package = (CORE / "Package.swift").read_text(encoding="utf-8")
+    project = (DEMO / "project.yml").read_text(encoding="utf-8")
+    for product in (CORE.name, APPLE.name):
+        assert f'.library(name: "{product}", targets: ["{product}"])' in package and f"product: {product}\n" in project
+    for source in APPLE.glob("*.swift"):
+        lines = source.read_text(encoding="utf-8").splitlines()
+        assert (lines[0], lines[-1]) == ("#if canImport(CoreML)", "#endif"), source.name
+
+
+def mounted(home: Path) -> list[str]:
+    """The sources below a folder of the demo, where the toolchain sees them."""
+    return [f"{PACKAGE}/{path.relative_to(DEMO)}" for path in sorted(home.rglob("*.swift"))]
 
 
 def app_sources() -> list[Path]:

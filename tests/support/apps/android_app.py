@@ -26,7 +26,7 @@ _ONLY_ANDROID = ("-no-jdk", "-no-stdlib")  # Java's own classes are then those o
 
 @dataclass(frozen=True, kw_only=True)
 class AndroidApp:
-    """The folders of compiled classes: the library's, the app's, the tests of both, and what Gradle would have fetched."""
+    """The folders of classes: the library's, the app's, the tests of both, and what Gradle would make or fetch."""
 
     toolchain: KotlinToolchain
     folder: Path
@@ -135,10 +135,8 @@ def build_app(toolchain: KotlinToolchain, folder: Path) -> AndroidApp:
     sources = [SOURCES, PROJECT / "checks/buildconfig", app.generated]
     toolchain.compile(sources, folder / "app", [app.runtime, *libraries], options=_ONLY_ANDROID)
     shared, own = RUNTIME / "sharedTest/kotlin", [app.runtime, *app.classpath, *toolchain.junit_jars]
-    for tests, tested, out in (
-        (RUNTIME / "test/kotlin", app.runtime, app.tests[0]),
-        (TESTS, folder / "app", app.tests[1]),
-    ):
+    pairs = ((RUNTIME / "test/kotlin", app.runtime), (TESTS, folder / "app"))
+    for (tests, tested), out in zip(pairs, app.tests, strict=True):
         friends = f"-Xfriend-paths={tested}"  # tests see what is internal to what they test, and to nothing else
         toolchain.compile([shared, tests], out, [tested, *own], options=["-no-stdlib", friends])
     return app

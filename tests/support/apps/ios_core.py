@@ -12,6 +12,8 @@ from tests.support.repository import ROOT
 
 DEMO = ROOT / "ios_demo"
 CORE = DEMO / "MobileSDKDemoCore"
+APPLE = CORE / "Sources/MobileSDKApple"
+"""The package's other product: Core ML's runner and Apple's decoders, which are nothing where Core ML is not."""
 GOLDEN_TESTS = ("aWholeBundleOpens", "theGoldenPicturesGiveTheirInputs", "theGoldenOutputsHaveTheirWinners")
 
 
