@@ -33,7 +33,8 @@ android {
 
     buildFeatures.buildConfig = true
 
-    sourceSets["test"].kotlin.srcDir("../runtime/src/sharedTest/kotlin") // what tests of both modules read fixtures with
+    // What the tests of both modules read fixtures with.
+    sourceSets["test"].kotlin.srcDir("../runtime/src/sharedTest/kotlin")
 
     compileOptions {
         sourceCompatibility = JavaVersion.VERSION_17

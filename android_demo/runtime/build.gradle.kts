@@ -9,7 +9,7 @@ plugins {
 android {
     namespace = "mobilesdk.runtime"
     compileSdk = 36
-    defaultConfig.minSdk = 23
+    defaultConfig.minSdk = 24
 
     compileOptions {
         sourceCompatibility = JavaVersion.VERSION_17

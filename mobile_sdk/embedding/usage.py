@@ -7,14 +7,16 @@ The functions stand on what the demo apps are made of: the Gradle module `androi
 from mobile_sdk.embedding.glue import check_embeddable
 
 _GRADLE = """\
-To ask the bundle, copy the folder android_demo/runtime of the SDK's repository beside the module, and add
-    include(":runtime")                          to settings.gradle.kts
-    implementation(project(":runtime"))          to the module's dependencies
+To ask the bundle, copy the folder android_demo/runtime of the SDK's repository
+beside the module, and add, with minSdk 24 or more:
+settings.gradle.kts:   include(":runtime")
+build.gradle.kts:      dependencies { implementation(project(":runtime")) }
 Then this function says what is in a picture:\
 """
 _XCODE = """\
-To ask the bundle, add ios_demo/MobileSDKDemoCore of the SDK's repository as a local package, with its products
-MobileSDKDemoCore and MobileSDKApple. Then this function says what is in a picture:\
+To ask the bundle, add ios_demo/MobileSDKDemoCore of the SDK's repository as a
+local package, with its products MobileSDKDemoCore and MobileSDKApple.
+Then this function says what is in a picture:\
 """
 _KOTLIN = """\
 import android.content.Context

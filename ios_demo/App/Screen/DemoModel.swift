@@ -1,5 +1,6 @@
 import AVFoundation
 import Foundation
+import MobileSDKApple
 import MobileSDKDemoCore
 import Observation
 import UIKit
