@@ -43,7 +43,7 @@ def server() -> Iterator[FileServer]:
 
 
 def left() -> list[str]:
-    """What the cache holds beside locks."""
+    """Returns the names in the cache, beside locks."""
     return sorted(path.name for path in weights_folder().rglob("*") if path.suffix != ".lock")
 
 
