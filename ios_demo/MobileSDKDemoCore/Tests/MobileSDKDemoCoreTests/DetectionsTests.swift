@@ -41,7 +41,7 @@ import Testing
     }
     #expect(colors.contains(where: \.isBright) && !colors.allSatisfy(\.isBright))
     let bytes = colors[..<3].map { [$0.red, $0.green, $0.blue].map { Int((255 * $0).rounded()) } }
-    #expect(bytes == [[255, 74, 74], [38, 117, 255], [159, 255, 38]], "those of mobile-sdk show")
+    #expect(bytes == [[255, 74, 74], [38, 117, 255], [159, 255, 38]], "those of mobile-sdk classify")
   }
 
   private func box(_ left: Double, _ top: Double, _ right: Double, _ bottom: Double) -> Box {
