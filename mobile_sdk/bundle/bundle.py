@@ -28,6 +28,7 @@ from mobile_sdk.bundle.manifest_file import (
     read_manifest,
 )
 from mobile_sdk.bundle.signature_file import SIGNATURE_FILE, check_signature, read_signature
+from mobile_sdk.contract import Contract
 from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.graph.outputs import separated
@@ -73,6 +74,11 @@ class Bundle:
         return runtimes.get(name, self.manifest.form)
 
     @property
+    def contract(self) -> Contract:
+        """Returns what the bundle promises to an app."""
+        return self.manifest.contract
+
+    @property
     def interface(self) -> Interface:
         """Returns the model's input and output tensors."""
         return self.manifest.interface
@@ -111,7 +117,7 @@ class Bundle:
 
     def golden_prediction(self, index: int) -> Prediction:
         """Returns the prediction in the output expected of `golden/<index>.png`, without its picture."""
-        return prediction_of(self._reals(self.golden_output(index)[np.newaxis]), self.manifest.contract)
+        return prediction_of(self._reals(self.golden_output(index)[np.newaxis]), self.contract)
 
     def predict(self, picture: Given) -> Prediction:
         """Returns what an app that holds the bundle says of one picture, or array, computed by the bundle's runtime.
@@ -129,7 +135,7 @@ class Bundle:
 
     def predict_each(self, pictures: Iterable[Given]) -> Iterator[Prediction]:
         """Yields the prediction of each picture, as `predict` does; the model is loaded once."""
-        runtime, contract = self.runtime, self.manifest.contract
+        runtime, contract = self.runtime, self.contract
         native = runtime.native_check()
         if reason := runtime.unavailable() or (native and native.not_run):
             hint = "program.pt2 says here what an exact bundle says; see `mobile-sdk doctor`"

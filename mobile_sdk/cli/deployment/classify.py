@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DRAWINGS = Path("predictions")
 """Drawings go here, unless `--out` names another folder."""
-_DRAWN = ("detection", "segmentation")  # a place is seen, not read
+_DRAWN = ("boxes", "mask")  # a place is seen, not read
 
 
 def classify(
@@ -54,9 +54,11 @@ def classify(
     A bundle's own runtime computes it, on this machine, from the same preprocessing as on a phone.
     """
     quiet()
+    from mobile_sdk.tasks.registry import task_of
+
     opened = _opened(model, key)
-    contract = opened.manifest.contract if hasattr(opened, "manifest") else opened.contract
-    is_drawn = out is not None or contract.task in _DRAWN
+    contract = opened.contract
+    is_drawn = out is not None or task_of(contract).answer in _DRAWN
     folder = folder_to_write(out or DRAWINGS) if is_drawn else None
     found: list[dict[str, Any]] = []
     names: set[str] = set()
