@@ -32,9 +32,9 @@ enum Device {
   }
 
   #if DEBUG
-    private static let isDebugBuild = true
+  private static let isDebugBuild = true
   #else
-    private static let isDebugBuild = false
+  private static let isDebugBuild = false
   #endif
 
   private static func thermal(_ state: ProcessInfo.ThermalState) -> ThermalState {

@@ -119,9 +119,9 @@ public struct BenchmarkReport: Equatable, Sendable {
   }
 
   #if arch(x86_64)
-    private static let architecture = "x86_64"  // a simulator on an older Mac
+  private static let architecture = "x86_64"  // a simulator on an older Mac
   #else
-    private static let architecture = "arm64"
+  private static let architecture = "arm64"
   #endif
 
   private static func state(_ device: DeviceSnapshot) -> JSONValue {
