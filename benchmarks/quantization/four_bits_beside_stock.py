@@ -4,9 +4,9 @@ Run: python -m benchmarks.quantization.four_bits_beside_stock
 
 The net has its ImageNet weights. Both calibrate on the same crops of photographs, without training; crops of other
 photographs are judged through the exported .tflite. The stock recipe gives four bits to what its policy allows
-(CONV_2D and FULLY_CONNECTED, static_wi4_ai8) and eight to everything else. It has no simulation of its own, so its file
-is held against LiteRT's plain kernels (OpResolverType.BUILTIN_REF); ours is held against the reference. Latencies are of
-one core of this machine, in interleaved rounds.
+(CONV_2D and FULLY_CONNECTED, static_wi4_ai8) and eight to everything else. It has no simulation of its own, so its
+file is held against LiteRT's plain kernels (OpResolverType.BUILTIN_REF); ours is held against the reference. Latencies
+are of one core of this machine, in interleaved rounds.
 """
 
 from functools import partial
