@@ -21,6 +21,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from mobile_sdk.packages import check_qat_is_ours
+
 if TYPE_CHECKING:
     from mobile_sdk.analysis.layer_distances import layer_distances
     from mobile_sdk.analysis.sensitivity import layer_sensitivity
@@ -121,6 +123,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         now = "; it is called Quality now" if name == "Accuracy" else ""
         raise AttributeError(f"module 'mobile_sdk' has no attribute {name!r}{now}")
+    check_qat_is_ours()
     return getattr(import_module(_HOMES[name]), name)
 
 

@@ -19,6 +19,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from mobile_sdk.packages import check_qat_is_ours
+
 if TYPE_CHECKING:
     from qat.calibration.calibration import calibrate, quantize
     from qat.calibration.plan import CalibrationPlan
@@ -143,6 +145,7 @@ def __getattr__(name: str) -> Any:
         return version("mobile-sdk")
     if name not in _HOMES:
         raise AttributeError(f"module 'qat' has no attribute {name!r}")
+    check_qat_is_ours()
     return getattr(import_module(_HOMES[name]), name)
 
 

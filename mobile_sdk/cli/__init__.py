@@ -6,6 +6,8 @@ import sys
 
 from mobile_sdk.cli import stopping
 from mobile_sdk.cli.freed_memory import keep_freed_memory
+from mobile_sdk.errors import MachineError
+from mobile_sdk.packages import check_qat_is_ours
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait do not spin: a busy machine stays usable
 
@@ -16,12 +18,16 @@ def main() -> None:
         stopping.catch_signals()
         keep_freed_memory()
         _open_streams()
+        check_qat_is_ours()  # before a module of ours imports another project's
         from mobile_sdk.cli.app import call
 
         code = call(sys.argv[1:])
     except KeyboardInterrupt as stopped:  # raised while modules were loaded
         code = stopping.tell(stopped)
-    except OSError as error:  # the same
+    except MachineError as error:
+        stopping.say_last(f"error: {error.message}\nhint: {error.hint}")
+        code = error.exit_code
+    except OSError as error:  # loading the modules, as above
         stopping.say_last(f"error: expected to load mobile-sdk, found: {error}\nhint: see `ulimit -n`, and the disk")
         code = 7
     stopping.release_signals()

@@ -13,7 +13,7 @@ from mobile_sdk.devices import check_measures_time, open_device
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.graph.operators import DecodeBoxes, Graph
 from mobile_sdk.latency.cross_validation import mean_error_share, spread_share, unseen_net_errors
-from mobile_sdk.latency.fit import Sample, fit_models
+from mobile_sdk.latency.fit import Sample, check_can_fit, fit_models
 from mobile_sdk.latency.host_timing import host_latencies_ms
 from mobile_sdk.latency.model import UNKNOWN_SPREAD, LatencyModel, LatencyModels, Setup
 from mobile_sdk.latency.operator_graphs import NamedGraph, operator_graphs
@@ -32,7 +32,7 @@ CHANNEL_TILES = (1, 8, 16, 32)
 def calibrate(
     device: str,
     *,
-    runtimes: Sequence[str] = registry.on_devices(),
+    runtimes: Sequence[str] = registry.timed_here(),
     threads: int = 1,
     graphs: Iterable[NamedGraph] | None = None,
     progress: Progress | None = None,
@@ -41,6 +41,7 @@ def calibrate(
 
     Raises SettingError for a device whose times mean nothing, MachineError if one of the bundles cannot run there.
     """
+    check_can_fit()  # not after minutes of measuring
     check_measures_time(open_device(device))
     known = registry.on_devices()
     if not runtimes or set(runtimes) - set(known):

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls  # type: ignore[import-untyped]
 
 from mobile_sdk.latency.model import LatencyModel, Precision, Setup
 from mobile_sdk.latency.processors import DENSE, Processor, processors
 from mobile_sdk.latency.work import AMOUNTS, Work
+from mobile_sdk.packages import check_installed, needed
 
 Vector = NDArray[np.float64]
 
@@ -33,6 +33,7 @@ _DEVIATIONS = {  # of guessed costs
 _KERNEL_DEVIATIONS = np.array([_DEVIATIONS.get(name, _KERNEL_DEVIATION_SHARE) for name in AMOUNTS])
 _MEASURED_SHARE = 0.01  # of a latency: a kind that makes up less keeps its prior cost
 _SETUP_DEVIATION_SHARE = 0.25
+_SOLVER = ("scipy", "predicted latencies")
 _ROUNDS = 60  # at most, of alternating between speeds and costs
 _CONVERGED = 1e-7
 
@@ -172,6 +173,11 @@ def _arrays(samples: Sequence[Sample], precision: Precision, cores: Mapping[str,
     )
 
 
+def check_can_fit() -> None:
+    """Raises MachineError if the package that solves for the costs is not installed."""
+    check_installed(*_SOLVER, extra="latency")
+
+
 def _prior_ms(precision: Precision, core: Processor | None) -> Vector:
     """Returns the prior milliseconds of each kind on a core whose dense multiply-adds reach their peak."""
     known_ms: Vector = 1e-6 * _KNOWN[precision].amounts() / _REFERENCE.dense_gmac_per_s(precision)
@@ -242,5 +248,6 @@ def _most_probable(
     """Returns the most probable unknowns that are `least` or more; the solver takes what they have beyond it."""
     weighted = np.vstack([rows / _LATENCY_DEVIATION_SHARE, prior / deviations[:, None]])
     wanted = np.concatenate([targets / _LATENCY_DEVIATION_SHARE, means / deviations])
-    beyond, _ = nnls(weighted, wanted - weighted @ least)
+    solver = needed(*_SOLVER, extra="latency", module="scipy.optimize")
+    beyond, _ = solver.nnls(weighted, wanted - weighted @ least)
     return np.asarray(beyond + least)

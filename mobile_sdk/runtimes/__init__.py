@@ -5,7 +5,7 @@ A runtime's own packages are loaded only on use.
 
 import difflib
 from collections.abc import Mapping, Sequence
-from importlib import import_module
+from importlib import import_module, util
 from typing import TYPE_CHECKING
 
 from mobile_sdk.errors import SettingError
@@ -19,6 +19,8 @@ _CLASSES = {
     "coreml": "mobile_sdk.runtimes.coreml:CoreMLRuntime",
 }
 """It maps a name to module:class. Another runtime is a class that inherits from `base.Runtime` and one line here."""
+_IF_INSTALLED = ("executorch",)
+"""An extra brings the packages of these names: their bundles are written without being named where it is there."""
 _EXTRAS = {
     "onnx": "mobile_sdk.runtimes.onnx:OnnxRuntime",
     "coreai": "mobile_sdk.runtimes.coreai:CoreAIRuntime",
@@ -40,8 +42,14 @@ def names() -> tuple[str, ...]:
 
 
 def usual() -> tuple[str, ...]:
-    """Returns the names of the runtimes that every installation writes: bundles are for these if none is named."""
-    return tuple(_CLASSES)
+    """Returns the names of the runtimes that bundles are for if none is named: their packages are installed here."""
+    return tuple(name for name in _CLASSES if name not in _IF_INSTALLED or util.find_spec(name))
+
+
+def left_out() -> tuple[str, ...]:
+    """Returns a line for each runtime that would be among the `usual` ones if its package were installed here."""
+    absent = (get(name).finding() for name in _CLASSES if name not in usual())
+    return tuple(f"{each.name} is not installed, its bundles are left out: {each.get}" for each in absent)
 
 
 def readers() -> tuple[str, ...]:
@@ -57,6 +65,11 @@ def read_by(reader: str) -> str:
 def on_devices() -> tuple[str, ...]:
     """Returns the names of the runtimes that hosts and devices alike run, so that their times can be compared."""
     return tuple(name for name in names() if get(name).runner is not None)
+
+
+def timed_here() -> tuple[str, ...]:
+    """Returns the names of the runtimes `on_devices` that are installed here."""
+    return tuple(name for name in on_devices() if name in usual())
 
 
 def in_apps(platform: "Platform") -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobile_sdk.errors import SettingError
+from mobile_sdk.packages import check_installed
 from mobile_sdk.system.regular_file import KIB, other_kind, read_regular
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ _LABELS = {
 def make_keys(private: Path) -> Path:
     """Writes a new private key to `private`, for its owner alone; returns the path of its public key, beside it.
 
-    Raises SettingError if anything is at either place: a key that is replaced is lost.
+    Raises SettingError if anything is at either place: a key that is replaced is lost. Here and below, MachineError
+    says which extra brings the package cryptography where it is missing.
     """
+    _check_installed()
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -58,6 +61,7 @@ def make_keys(private: Path) -> Path:
 
 def read_private_key(path: str | os.PathLike[str]) -> "EllipticCurvePrivateKey":
     """Reads a private key, PKCS#8 or SEC 1 in PEM; raises SettingError if it is none, encrypted, or of another kind."""
+    _check_installed()
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -76,6 +80,7 @@ def read_private_key(path: str | os.PathLike[str]) -> "EllipticCurvePrivateKey":
 
 def read_public_key(path: str | os.PathLike[str]) -> "EllipticCurvePublicKey":
     """Reads a public key, SubjectPublicKeyInfo in PEM; raises SettingError if it is none, or of another kind."""
+    _check_installed()
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -95,6 +100,10 @@ def public_der(key: "EllipticCurvePublicKey") -> bytes:
     from cryptography.hazmat.primitives import serialization
 
     return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _check_installed() -> None:
+    check_installed("cryptography", "keys and signatures", extra="signing")
 
 
 def _make_folder(folder: Path) -> None:

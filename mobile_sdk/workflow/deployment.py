@@ -16,7 +16,7 @@ from mobile_sdk.latency.measured import with_work
 from mobile_sdk.program.program import Program
 from mobile_sdk.report.data import Report
 from mobile_sdk.report.write import write_report
-from mobile_sdk.runtimes import on_devices
+from mobile_sdk.runtimes import left_out, timed_here
 from mobile_sdk.system.progress import Progress, reported
 from mobile_sdk.verification.verdict import Verdict, write_verdicts
 from mobile_sdk.verification.verification import verify
@@ -90,9 +90,11 @@ def step(number: int, what: str) -> Iterator[None]:
 
 def _export(program: Program, twin: Program, out: Path, pictures: Any) -> list[Bundle]:
     """Writes the int8 bundles, and their float32 twins for the runtimes that are measured here."""
+    for line in left_out():
+        say(line)
     bundles = lower(program, out / "bundles", pictures=pictures, progress=Shown.get())
     with reported(Shown.get(), "export twins") as report:
-        twins = lower(twin, out / "bundles", runtimes=on_devices(), pictures=pictures, progress=report)
+        twins = lower(twin, out / "bundles", runtimes=timed_here(), pictures=pictures, progress=report)
     return [*bundles, *twins]
 
 

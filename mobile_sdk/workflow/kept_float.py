@@ -39,7 +39,7 @@ def _row(title: str, program: Program, twin: Program, pixels: NDArray[np.uint8])
     row: dict[str, Any] = {"program": title, "SQNR dB": "equal"}
     if distance.sqnr_db is not None:
         row["SQNR dB"] = round(distance.sqnr_db, 2)
-    for name in sorted(runtimes.on_devices(), key=lambda name: name != runtimes.MEASURED_IN):  # digests hold the order
+    for name in sorted(runtimes.timed_here(), key=lambda name: name != runtimes.MEASURED_IN):  # digests hold the order
         runtime = runtimes.get(name)
         with scratch_folder() as folder:
             path = folder / runtime.model_file

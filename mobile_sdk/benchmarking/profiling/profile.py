@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
-from scipy.stats import trim_mean  # type: ignore[import-untyped]
 
 from mobile_sdk import runtimes
 from mobile_sdk.arguments import NOTHING, expect
@@ -123,17 +123,24 @@ def profile(
         report(0.0, f"profiling {bundle.path.name}")
         answer = _ask(bundle, device, threads, runs, lambda line: report(0.0, line))
     graph = executed(program.graph, bundle.manifest.activation_limit_kib)
-    times_us = trim_mean(np.array(answer["times_us"], np.float64).reshape(runs, -1), _TRIMMED, axis=0)
+    times_us = _trimmed_mean(np.array(answer["times_us"], np.float64).reshape(runs, -1))
     return Profile(
         bundle=bundle.path.name,
         runtime=bundle.manifest.runtime,
         device=device,
         threads=threads,
         runs=runs,
-        run_us=float(trim_mean(answer["runs_us"], _TRIMMED)),
+        run_us=float(_trimmed_mean(np.array(answer["runs_us"], np.float64))),
         kernels=_kernels(answer["operators"], times_us.tolist(), graph, expected),
         expected_by=None if expected is None else expected.by,
     )
+
+
+def _trimmed_mean(runs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the mean over the runs (runs, …), without the least and the greatest of them."""
+    cut = int(_TRIMMED * len(runs))
+    mean: NDArray[np.float64] = np.sort(runs, axis=0)[cut : len(runs) - cut].mean(axis=0)
+    return mean
 
 
 def check_profiled(bundle: Bundle, program: Program) -> None:

@@ -106,6 +106,9 @@ def export(
     for name in names:
         if name not in runtimes.names():
             raise runtimes.unknown(name, runtimes.names())
+    if names == runtimes.usual():
+        for line in runtimes.left_out():
+            say(line)
     if sign is not None:
         read_private_key(sign)  # before anything is written
     chosen = form.chosen

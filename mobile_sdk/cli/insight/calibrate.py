@@ -7,7 +7,7 @@ import typer
 
 from mobile_sdk.cli import options
 from mobile_sdk.cli.terminal import progress, quiet, show_json, show_table
-from mobile_sdk.runtimes import on_devices
+from mobile_sdk.runtimes import timed_here
 from mobile_sdk.workflow.output_paths import file_to_write
 
 COLUMNS = ("device", "runtime", "threads", "operators", "error, unseen operator %")
@@ -32,7 +32,7 @@ def calibrate(
     file_to_write(out)
     from mobile_sdk.latency.calibration import calibrate as measure
 
-    names = on_devices() if to is None else [name.strip() for name in to.split(",")]
+    names = timed_here() if to is None else [name.strip() for name in to.split(",")]
     with progress("calibrate") as report:
         models = measure(device, runtimes=names, threads=threads, progress=report)
     models.save(out)

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from mobile_sdk import runtimes
 from mobile_sdk.devices.runner.wheels import fetch_wheel, missing_packages, requirements
-from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.errors import SettingError
+from mobile_sdk.packages import missing
 from mobile_sdk.runtimes.base import RunnerParts
 from mobile_sdk.system import debian
 from mobile_sdk.system.cache import Say, cache_folder, made_once
@@ -83,8 +84,8 @@ def make_runners(architecture: str, say: Say) -> Runners:
         raise SettingError(
             f"expected a device of {' or '.join(ARCHITECTURES)}, found {architecture}", hint="use a 64-bit system on it"
         )
-    if missing := missing_packages(_packages()):
-        raise MachineError(f"expected the package {missing[0]}, found it not installed", hint="pip install mobile-sdk")
+    if lacking := missing_packages(_packages()):
+        raise missing(lacking[0], "the programs that run models on devices", extra="devices")
     return Runners(folder=made_once(_folder(architecture), lambda unfinished: _make(unfinished, architecture, say)))
 
 
@@ -207,4 +208,4 @@ def _cmake() -> str:
     own = shutil.which("cmake", path=str(Path(sys.executable).parent))
     if found := own or shutil.which("cmake"):
         return found
-    raise MachineError("expected CMake to build the runner, found none", hint="pip install cmake")
+    raise missing("cmake", "the programs that run models on devices", extra="devices")

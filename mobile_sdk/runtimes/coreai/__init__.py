@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mobile_sdk.contract import Contract
-from mobile_sdk.errors import MachineError
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.packages import check_installed, command
 from mobile_sdk.runtimes.base import Interface, NativeCheck, Runtime, Structure
 from mobile_sdk.runtimes.coreai.delegates import not_here
 from mobile_sdk.system.findings import Finding, find_package
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mobile_sdk.runtimes.coreai.session import CoreAISession
 
 _PACKAGE, _MODULE = "coreai-core", "coreai"
-_GET = "pip install 'mobile-sdk[coreai]'"
+_EXTRA = "coreai"
 
 
 class CoreAIRuntime(Runtime):
@@ -79,7 +79,8 @@ class CoreAIRuntime(Runtime):
 
     def finding(self) -> Finding:
         """Finds the package that writes and runs `.aimodel`."""
-        return find_package(_PACKAGE, _MODULE, enables="Core AI bundles: export, verify in Apple's runtime", get=_GET)
+        enables = "Core AI bundles: export, verify in Apple's runtime"
+        return find_package(_PACKAGE, _MODULE, enables=enables, get=command(_EXTRA))
 
     def native_check(self) -> NativeCheck:
         """Returns the check that only the CPU's delegate passes: off a Mac Apple's interpreter computes."""
@@ -93,5 +94,4 @@ class CoreAIRuntime(Runtime):
         return not_here() or self.unavailable()
 
     def _need(self) -> None:
-        if reason := self.unavailable():
-            raise MachineError(f"Core AI models need an extra: {reason}", hint=_GET)
+        check_installed(_PACKAGE, "Core AI bundles", extra=_EXTRA, module=_MODULE)

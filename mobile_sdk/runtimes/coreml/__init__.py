@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.packages import command
 from mobile_sdk.runtimes.base import Interface, NativeCheck, Platform, Runtime, Structure
 from mobile_sdk.runtimes.compute_units import chosen
 from mobile_sdk.runtimes.coreml.apple_system import not_run
@@ -109,7 +110,7 @@ class CoreMLRuntime(Runtime):
         """
         reason = self.unavailable()
         if reason is not None:
-            raise MachineError(f"expected a way to run Core ML programs, found none: {reason}", hint="pip install it")
+            raise MachineError(f"expected a way to run Core ML programs, found none: {reason}", hint=command())
         if not_run() is None:
             from mobile_sdk.runtimes.coreml.apple import AppleSession
 
@@ -134,7 +135,7 @@ class CoreMLRuntime(Runtime):
     def finding(self) -> Finding:
         """Finds the package that writes `.mlpackage`; limited off a Mac, where an interpreter computes."""
         enables = "Core ML bundles: export, verify by interpreter; Apple's own runtime on a Mac"
-        found = find_package("coremltools", "coremltools", enables=enables, get="pip install mobile-sdk")
+        found = find_package("coremltools", "coremltools", enables=enables, get=command())
         if found.status == "missing" or not_run() is None:
             return found
         limit = f"{found.found}; exports here, Apple's runtime predicts only on macOS"

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from mobile_sdk.errors import MachineError
+from mobile_sdk.packages import missing
 
 _FRONT_ENDS = frozenset(
     {"torch", "torchao", "torchaudio", "torchvision", "executorch", "tensorflow", "transformers", "sklearn", "xgboost"}
@@ -62,9 +62,7 @@ def _import_without_front_ends() -> ModuleType:
     try:
         return importlib.import_module("coremltools")
     except ImportError as error:
-        raise MachineError(
-            f"expected the package coremltools, found none that loads: {error}", hint="pip install coremltools==9.0"
-        ) from None
+        raise missing("coremltools", "Core ML bundles", found=f"none that loads: {error}") from None
     finally:
         if absent in sys.meta_path:
             sys.meta_path.remove(absent)

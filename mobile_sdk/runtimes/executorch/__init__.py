@@ -7,6 +7,7 @@ from pathlib import Path
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.packages import command
 from mobile_sdk.runtimes.base import (
     InputSpec,
     Interface,
@@ -22,7 +23,7 @@ from mobile_sdk.system.environment import installed_versions
 from mobile_sdk.system.findings import Finding, find_package
 
 _PACKAGE = "executorch"
-_GET = "pip install mobile-sdk"
+_GET = command("executorch")
 
 
 class ExecuTorchRuntime(Runtime):
@@ -77,7 +78,7 @@ class ExecuTorchRuntime(Runtime):
     def load(self, path: Path, interface: Interface, *, threads: int) -> Session:
         """Opens `path` in ExecuTorch, whose thread pool the whole process shares."""
         if reason := self.unavailable():
-            raise MachineError(f"ExecuTorch cannot run here: {reason}", hint="pip install executorch")
+            raise MachineError(f"ExecuTorch cannot run here: {reason}", hint=_GET)
         from mobile_sdk.runtimes.executorch.session import ExecuTorchSession
 
         return ExecuTorchSession(path, interface, threads=threads)

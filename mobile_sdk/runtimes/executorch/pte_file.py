@@ -16,7 +16,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from mobile_sdk.errors import BundleError, MachineError
+from mobile_sdk.errors import BundleError
+from mobile_sdk.packages import missing
 from mobile_sdk.runtimes.damage import damage_named
 from mobile_sdk.runtimes.flatbuffer.coverage import check_all_is_read
 from mobile_sdk.runtimes.flatbuffer.decoding import decode
@@ -50,7 +51,7 @@ def package_folder() -> Path:
     """Returns the folder of the executorch package, which is not imported (that takes seconds)."""
     found = importlib.util.find_spec("executorch")
     if found is None or not found.submodule_search_locations:
-        raise MachineError("the package executorch is not installed", hint="pip install executorch")
+        raise missing("executorch", "ExecuTorch bundles", extra="executorch")
     return Path(next(iter(found.submodule_search_locations)))
 
 

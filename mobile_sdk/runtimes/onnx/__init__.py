@@ -5,15 +5,15 @@ from importlib import import_module, metadata, util
 from pathlib import Path
 
 from mobile_sdk.contract import Contract
-from mobile_sdk.errors import MachineError
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.packages import check_installed, command
 from mobile_sdk.runtimes.base import Interface, Runtime, Session, Structure
 from mobile_sdk.system.atomic_files import write_bytes
 from mobile_sdk.system.findings import Finding, find_package
 
 _PACKAGE = "onnxruntime"
 _MODULES = ("onnx", _PACKAGE)
-_GET = "pip install 'mobile-sdk[onnx]'"
+_EXTRA = "onnx"
 
 
 class OnnxRuntime(Runtime):
@@ -72,12 +72,12 @@ class OnnxRuntime(Runtime):
 
     def finding(self) -> Finding:
         """Finds the package that runs `.onnx`."""
-        return find_package(_PACKAGE, _PACKAGE, enables="ONNX bundles: export, verify, bench", get=_GET)
+        return find_package(_PACKAGE, _PACKAGE, enables="ONNX bundles: export, verify, bench", get=command(_EXTRA))
 
     def not_timed(self, *, on_host: bool) -> str | None:
         """Returns why it cannot run: no device has a program that runs it yet."""
         return self.unavailable() if on_host else "devices have no runner for it: it is timed on a host"
 
     def _need(self) -> None:
-        if reason := self.unavailable():
-            raise MachineError(f"ONNX models need an extra: {reason}", hint=_GET)
+        for module in _MODULES:
+            check_installed(module, "ONNX bundles", extra=_EXTRA)

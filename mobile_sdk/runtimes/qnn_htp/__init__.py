@@ -11,13 +11,14 @@ from importlib import import_module, metadata, util
 from pathlib import Path
 
 from mobile_sdk.errors import MachineError
+from mobile_sdk.packages import command
 from mobile_sdk.runtimes.base import Interface, Session
 from mobile_sdk.runtimes.onnx import OnnxRuntime
 from mobile_sdk.runtimes.reader import Accelerator
 from mobile_sdk.system.findings import Finding, find_package, found_or_missing
 
 _PACKAGE, _MODULE = "onnxruntime-qnn", "onnxruntime_qnn"
-_GET = "pip install 'mobile-sdk[htp]'"
+_GET = command("htp")
 
 
 class QnnHtpRuntime(Accelerator):

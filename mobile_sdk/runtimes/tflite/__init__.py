@@ -7,6 +7,7 @@ from pathlib import Path
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.packages import command
 from mobile_sdk.runtimes.base import (
     Interface,
     Platform,
@@ -23,7 +24,7 @@ from mobile_sdk.system.findings import Finding, find_package
 ANDROID_RELEASE = "2.2.0"
 """The demo names this release for Android; PyPI has other numbers."""
 _PACKAGE = "ai-edge-litert"
-_GET = "pip install mobile-sdk"
+_GET = command()
 
 
 class TfliteRuntime(Runtime):
@@ -77,7 +78,7 @@ class TfliteRuntime(Runtime):
     def load(self, path: Path, interface: Interface, *, threads: int) -> Session:
         """Opens `path` in LiteRT."""
         if reason := self.unavailable():
-            raise MachineError(f"LiteRT cannot run here: {reason}", hint="pip install ai-edge-litert")
+            raise MachineError(f"LiteRT cannot run here: {reason}", hint=_GET)
         from mobile_sdk.runtimes.tflite.session import TfliteSession
 
         return TfliteSession(path, interface, threads=threads)

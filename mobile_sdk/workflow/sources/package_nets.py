@@ -4,7 +4,6 @@ Weights come from a file, or from where the package keeps what it has fetched be
 file fetches them.
 """
 
-import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from torch import nn
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.labels.lists import default_labels
+from mobile_sdk.packages import needed
 from mobile_sdk.workflow.sources.published_weights import from_timm, from_torchvision, of_torch_hub, publisher_of
 from mobile_sdk.workflow.sources.weights import check_weights
 from qat.nets.weights.published import load_weights
@@ -92,11 +92,7 @@ def _classes(net: nn.Module) -> int:
 
 def _imported(package: str) -> Any:
     try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise MachineError(
-            f"expected the package {package}, found {error}", hint='install it: pip install "mobile-sdk[timm]"'
-        ) from error
+        return needed(package, f"nets of {package}", extra="timm")
     except RuntimeError as error:  # torchvision built for another torch
         raise MachineError(
             f"expected a torchvision for torch {torch.__version__}, found {error}",

@@ -21,7 +21,7 @@ from mobile_sdk.preprocess import decode_picture, to_bytes
 from qat.data.content_hash import hash_all
 from qat.data.picture_set import PictureSet
 from qat.data.shards.index import LABEL_SUFFIX, Shard, check_shard
-from qat.distributed.extras import needed
+from mobile_sdk.packages import needed
 from qat.distributed.processes import current_processes
 from qat.progress import map_in_threads, track
 
@@ -138,4 +138,4 @@ def _files(path: Path) -> Iterator[bytes]:
 
 
 def _webdataset() -> Any:
-    return needed("webdataset", "pictures in shards")
+    return needed("webdataset", "pictures in shards", extra="distributed")

@@ -26,7 +26,7 @@ from qat.data.shards.index import (
 )
 from qat.data.shards.sharded_set import Member, ShardedSet
 from qat.data.sources import Source
-from qat.distributed.extras import needed
+from mobile_sdk.packages import needed
 from qat.progress import track
 
 PICTURES_PER_SHARD = 1000  # 100 MB of photographs: few enough files, and many enough to share out
@@ -96,7 +96,7 @@ def _write(name: str, pictures: PictureSet, folder: Path, pictures_per_shard: in
 
 
 def _write_tar(path: Path, pictures: Sequence[tuple[int, Source, int]]) -> None:
-    library = needed("webdataset", "pictures in shards")
+    library = needed("webdataset", "pictures in shards", extra="distributed")
     with path.open("wb") as file, library.TarWriter(file, encoder=False, mtime=0) as tar:
         for index, source, target in pictures:
             suffix, content = _file(source)

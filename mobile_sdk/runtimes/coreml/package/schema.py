@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mobile_sdk.errors import MachineError
+from mobile_sdk.packages import missing
 
 _ALIAS = "mobile_sdk_coreml_schema"
 
@@ -23,7 +24,7 @@ def model_class() -> Any:
     """
     spec = importlib.util.find_spec("coremltools")
     if spec is None or not spec.submodule_search_locations:
-        raise MachineError("expected the package coremltools, found none", hint="pip install coremltools==9.0")
+        raise missing("coremltools", "Core ML bundles")
     folder = Path(spec.submodule_search_locations[0]) / "proto"
     proto_spec = importlib.util.spec_from_file_location(
         _ALIAS, folder / "__init__.py", submodule_search_locations=[str(folder)]
