@@ -102,13 +102,7 @@ def export(
     from mobile_sdk.program.viewed_program import load_with_view
     from mobile_sdk.signing.keys import read_private_key
 
-    names = tuple(name.strip() for name in form.to.split(",") if name.strip())
-    for name in names:
-        if name not in runtimes.names():
-            raise runtimes.unknown(name, runtimes.names())
-    if names == runtimes.usual():
-        for line in runtimes.left_out():
-            say(line)
+    names = _names(form.to)
     if sign is not None:
         read_private_key(sign)  # before anything is written
     chosen = form.chosen
@@ -148,6 +142,18 @@ def export(
         for each in bundles
     ]
     show_table(("bundle", "precision", "model MiB", "partitions"), rows, numbers=("model MiB", "partitions"))
+
+
+def _names(to: str) -> tuple[str, ...]:
+    """Returns the names of runtimes, which are known; what the usual ones lack here is reported."""
+    names = tuple(name.strip() for name in to.split(",") if name.strip())
+    for name in names:
+        if name not in runtimes.names():
+            raise runtimes.unknown(name, runtimes.names())
+    if names == runtimes.usual():
+        for line in runtimes.left_out():
+            say(line)
+    return names
 
 
 def _pictures(program: "Program", data: str | None) -> Any:

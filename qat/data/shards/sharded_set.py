@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mobile_sdk.contract import ImageSpec, NetInput
+from mobile_sdk.packages import needed
 from mobile_sdk.preprocess import decode_picture, to_bytes
 from qat.data.content_hash import hash_all
 from qat.data.picture_set import PictureSet
 from qat.data.shards.index import LABEL_SUFFIX, Shard, check_shard
-from mobile_sdk.packages import needed
 from qat.distributed.processes import current_processes
 from qat.progress import map_in_threads, track
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from mobile_sdk.arguments import expect, expect_path
 from mobile_sdk.errors import SettingError
+from mobile_sdk.packages import needed
 from mobile_sdk.system.atomic_files import replacing
 from qat.data.arguments import to_learn_from
 from qat.data.content_hash import hash_file
@@ -26,7 +27,6 @@ from qat.data.shards.index import (
 )
 from qat.data.shards.sharded_set import Member, ShardedSet
 from qat.data.sources import Source
-from mobile_sdk.packages import needed
 from qat.progress import track
 
 PICTURES_PER_SHARD = 1000  # 100 MB of photographs: few enough files, and many enough to share out

@@ -165,9 +165,9 @@ def test_without_its_package_one_line_names_the_extra(tmp_path: Path, monkeypatc
         lambda: RUNTIME.structure(path),
         lambda: RUNTIME.differences(path, path, graph),
     ):
-        with pytest.raises(MachineError, match="coreai-core is not installed") as error:
+        with pytest.raises(MachineError, match="expected the package coreai-core for Core AI bundles, found none") as error:
             call()
-        assert error.value.hint == "pip install 'mobile-sdk[coreai]'"
+        assert error.value.hint == "pip install '.[coreai]'"
 
 
 def test_one_weight_that_differs_is_named_by_its_layer(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Holds the tests of the distribution: its extras, its wheel and sdist, and other projects beside it."""
