@@ -3,7 +3,7 @@
 # make bench sets up an environment with the stock tools and peers beside ours, then runs every benchmark
 # make setup / format / clean
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13)
 BIN := .venv/bin
 STAMP := .venv/.installed
 BENCH := .venv-bench
@@ -45,7 +45,7 @@ $(BENCH)/.installed: pyproject.toml constraints-bench.txt | $(BENCH)/bin/pip
 
 # The project with one extra into an environment. Build tools come first and isolation is off: a dependency is source.
 define install
-	$(1)/pip install --quiet --disable-pip-version-check -c $(2) hatchling editables wheel
+	$(1)/pip install --quiet --disable-pip-version-check -c $(2) hatchling editables setuptools wheel
 	$(1)/pip install --quiet --disable-pip-version-check -c $(2) --no-build-isolation -e '.[$(3)]'
 endef
 

@@ -8,7 +8,8 @@ import sys
 from mobile_sdk import runtimes
 from mobile_sdk.devices.emulated import ARCHITECTURE, machine
 from mobile_sdk.devices.emulated.cores import CORES
-from mobile_sdk.devices.runner.build import find_runners
+from mobile_sdk.devices.runner.build import find_cmake, find_runners
+from mobile_sdk.packages import command
 from mobile_sdk.system import debian
 from mobile_sdk.system.cache import cache_folder
 from mobile_sdk.system.environment import describe_environment, usable_cores
@@ -34,6 +35,9 @@ def _packages() -> list[Finding]:
         ),
         find_package("torchao", "torchao", enables="quantization (PT2E)", get="pip install torchao"),
         *(runtimes.get(name).finding() for name in (*runtimes.names(), *runtimes.readers())),
+        find_package("scipy", "scipy", enables="predict, calibrate, --max-ms", get=command("latency")),
+        find_package("cryptography", "cryptography", enables="signed bundles", get=command("signing")),
+        find_package("ray", "ray", enables="search", get=command("search")),
     ]
 
 
@@ -53,15 +57,16 @@ def _program(name: str, get: str, enables: str) -> Finding:
 
 
 def _runners() -> Finding:
-    """Checks for a compiler: the program that runs a model on a device is built at its first use."""
+    """Checks for CMake and a compiler: the program that runs a model on a device is built at its first use."""
     runners = find_runners(platform.machine())
     has_compiler = shutil.which("g++") is not None or debian.unavailable() is None  # which fetches one
+    has_all = has_compiler and find_cmake() is not None
     return found_or_missing(
         "runner",
-        str(runners.folder) if runners else "built at its first use" if has_compiler else None,
-        missing="the compiler g++ is missing",
+        str(runners.folder) if runners else "built at its first use" if has_all else None,
+        missing="CMake is missing" if has_compiler else "the compiler g++ is missing",
         enables="verify and bench on phones and boards",
-        get="apt-get install g++",
+        get=command("devices") if has_compiler else "apt-get install g++",
     )
 
 

@@ -169,7 +169,9 @@ def test_without_ray_there_is_a_hint(monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setitem(sys.modules, "ray", None)
     assert call(["search", "--target-share", "0.5"]) == MachineError.exit_code
     error = capsys.readouterr().err
-    assert "expected the package ray for the evaluation of candidates, found none\nhint: pip install '.[search]'" in error
+    assert (
+        "expected the package ray for the evaluation of candidates, found none\nhint: pip install '.[search]'" in error
+    )
 
 
 def test_a_device_that_measures_is_a_judge_as_well() -> None:

@@ -14,7 +14,7 @@ from mobile_sdk.cli.app import call
 from mobile_sdk.devices.runner import build
 from mobile_sdk.errors import MachineError
 from mobile_sdk.latency.calibration import calibrate
-from mobile_sdk.packages import check_installed, needed
+from mobile_sdk.packages import check_installed, missing, needed
 from tests.support.repository import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -84,11 +84,21 @@ def test_a_calibration_asks_for_its_extra_before_it_measures(absent: Callable[[s
     assert caught.value.hint == "pip install '.[latency]'"
 
 
-def test_devices_need_cmake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build.shutil, "which", lambda name, path=None: None)
-    with pytest.raises(MachineError, match="expected the package cmake") as caught:
-        build._cmake()
+def test_devices_need_cmake_before_anything_is_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(build, "find_cmake", lambda: None)
+    with pytest.raises(MachineError, match="expected the package cmake for the programs that run models") as caught:
+        build.make_runners("aarch64", pytest.fail)
     assert caught.value.hint == "pip install '.[devices]'"
+
+
+def test_the_page_has_a_row_for_every_extra_and_shows_what_is_said() -> None:
+    page = (ROOT / "docs" / "installation.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert rows == set(PROJECT["optional-dependencies"]) - FOR_DEVELOPERS
+    error = missing("cryptography", "keys and signatures", extra="signing")
+    assert f"error: {error.message}\nhint: {error.hint}\n" in page
+    assert set(re.findall(r"3\.1\d", page)) == {"3.11", "3.12", "3.13"}
 
 
 def test_without_executorch_its_bundles_are_left_out_and_named(absent: Callable[[str], None]) -> None:

@@ -75,6 +75,17 @@ def find_runners(architecture: str) -> Runners | None:
     return Runners(folder=folder) if folder.is_dir() else None
 
 
+def find_cmake() -> str | None:
+    """Returns the path of CMake in this Python's environment, or on the machine; None if there is none."""
+    return shutil.which("cmake", path=str(Path(sys.executable).parent)) or shutil.which("cmake")
+
+
+def _cmake() -> str:
+    if found := find_cmake():
+        return found
+    raise missing("cmake", "the programs that run models on devices", extra="devices")
+
+
 def make_runners(architecture: str, say: Say) -> Runners:
     """Returns the runners for Linux; builds them first if they are missing (for another processor 80 MB are fetched).
 
@@ -98,6 +109,7 @@ def _folder(architecture: str) -> Path:
 
 
 def _make(folder: Path, architecture: str, say: Say) -> None:
+    _cmake()  # before anything is fetched
     with scratch_folder() as scratch:
         is_own = architecture == platform.machine()
         if not is_own:
@@ -185,8 +197,9 @@ def _build(folder: Path, build: Path, architecture: str, compiler: str, folders:
         settings |= {"CMAKE_SYSTEM_NAME": "Linux", "CMAKE_SYSTEM_PROCESSOR": architecture}
     words = [f"-D{name}={value}" for name, value in settings.items()]
     hint = f"apt-get install g++, or report this as a bug with the versions of {', '.join(_packages())} and of Debian"
-    run_command([_cmake(), "-S", str(SOURCES), "-B", str(build), "-G", "Unix Makefiles", *words], hint=hint)
-    run_command([_cmake(), "--build", str(build)], hint=hint)
+    cmake = _cmake()
+    run_command([cmake, "-S", str(SOURCES), "-B", str(build), "-G", "Unix Makefiles", *words], hint=hint)
+    run_command([cmake, "--build", str(build)], hint=hint)
     for name, parts in _parts().items():
         shutil.copy2(build / f"runner-{name}", folder)
         for library in parts.libraries:
@@ -201,11 +214,3 @@ def _parts() -> dict[str, RunnerParts]:
 
 def _packages() -> list[str]:
     return [parts.package for parts in _parts().values()]
-
-
-def _cmake() -> str:
-    """Finds CMake in this Python's environment, or on the machine."""
-    own = shutil.which("cmake", path=str(Path(sys.executable).parent))
-    if found := own or shutil.which("cmake"):
-        return found
-    raise missing("cmake", "the programs that run models on devices", extra="devices")
