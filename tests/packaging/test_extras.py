@@ -1,4 +1,4 @@
-"""What only some uses need is an extra, which one line names where it is missing."""
+"""An extra brings what only some uses need, and one line names it where that is missing."""
 
 import importlib.util
 import re

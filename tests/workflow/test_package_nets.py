@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -109,7 +109,7 @@ def test_a_torchvision_for_another_torch_is_refused_in_words(monkeypatch, tmp_pa
     def fails(name):
         raise RuntimeError("operator torchvision::nms does not exist")
 
-    monkeypatch.setattr("mobile_sdk.workflow.sources.package_nets.importlib", SimpleNamespace(import_module=fails))
+    monkeypatch.setattr("mobile_sdk.packages.import_module", fails)
     with pytest.raises(MachineError, match="expected a torchvision for torch"):
         package_net("torchvision:resnet18", saved(tmp_path / "w.pth"))
 
