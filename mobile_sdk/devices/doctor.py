@@ -8,7 +8,7 @@ import sys
 from mobile_sdk import runtimes
 from mobile_sdk.devices.emulated import ARCHITECTURE, machine
 from mobile_sdk.devices.emulated.cores import CORES
-from mobile_sdk.devices.runner.build import find_cmake, find_runners
+from mobile_sdk.devices.runner.build import find_runners, lacking
 from mobile_sdk.packages import command
 from mobile_sdk.system import debian
 from mobile_sdk.system.cache import cache_folder
@@ -57,16 +57,16 @@ def _program(name: str, get: str, enables: str) -> Finding:
 
 
 def _runners() -> Finding:
-    """Checks for CMake and a compiler: the program that runs a model on a device is built at its first use."""
+    """Checks for packages and a compiler: the program that runs a model on a device is built at its first use."""
     runners = find_runners(platform.machine())
     has_compiler = shutil.which("g++") is not None or debian.unavailable() is None  # which fetches one
-    has_all = has_compiler and find_cmake() is not None
+    package = lacking()
     return found_or_missing(
         "runner",
-        str(runners.folder) if runners else "built at its first use" if has_all else None,
-        missing="CMake is missing" if has_compiler else "the compiler g++ is missing",
+        str(runners.folder) if runners else "built at its first use" if has_compiler and not package else None,
+        missing=f"the package {package} is missing" if package else "the compiler g++ is missing",
         enables="verify and bench on phones and boards",
-        get=command("devices") if has_compiler else "apt-get install g++",
+        get=command("devices") if package else "apt-get install g++",
     )
 
 

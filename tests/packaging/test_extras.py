@@ -11,6 +11,7 @@ import pytest
 
 from mobile_sdk import runtimes
 from mobile_sdk.cli.app import call
+from mobile_sdk.devices.doctor import checks
 from mobile_sdk.devices.runner import build
 from mobile_sdk.errors import MachineError
 from mobile_sdk.latency.calibration import calibrate
@@ -86,7 +87,8 @@ def test_a_calibration_asks_for_its_extra_before_it_measures(absent: Callable[[s
 
 def test_devices_need_cmake_before_anything_is_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(build, "find_cmake", lambda: None)
+    monkeypatch.setattr(build, "_find_cmake", lambda: None)
+    assert next(each for each in checks() if each.name == "runner").get == "pip install '.[devices]'"
     with pytest.raises(MachineError, match="expected the package cmake for the programs that run models") as caught:
         build.make_runners("aarch64", pytest.fail)
     assert caught.value.hint == "pip install '.[devices]'"

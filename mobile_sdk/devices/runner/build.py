@@ -75,15 +75,15 @@ def find_runners(architecture: str) -> Runners | None:
     return Runners(folder=folder) if folder.is_dir() else None
 
 
-def find_cmake() -> str | None:
+def lacking() -> str | None:
+    """Returns the first package that making runners takes and that is not here; None if all are."""
+    packages = missing_packages(_packages())
+    return packages[0] if packages else None if _find_cmake() else "cmake"
+
+
+def _find_cmake() -> str | None:
     """Returns the path of CMake in this Python's environment, or on the machine; None if there is none."""
     return shutil.which("cmake", path=str(Path(sys.executable).parent)) or shutil.which("cmake")
-
-
-def _cmake() -> str:
-    if found := find_cmake():
-        return found
-    raise missing("cmake", "the programs that run models on devices", extra="devices")
 
 
 def make_runners(architecture: str, say: Say) -> Runners:
@@ -95,8 +95,10 @@ def make_runners(architecture: str, say: Say) -> Runners:
         raise SettingError(
             f"expected a device of {' or '.join(ARCHITECTURES)}, found {architecture}", hint="use a 64-bit system on it"
         )
-    if lacking := missing_packages(_packages()):
-        raise missing(lacking[0], "the programs that run models on devices", extra="devices")
+    if found := find_runners(architecture):
+        return found
+    if package := lacking():
+        raise missing(package, "the programs that run models on devices", extra="devices")
     return Runners(folder=made_once(_folder(architecture), lambda unfinished: _make(unfinished, architecture, say)))
 
 
@@ -109,7 +111,6 @@ def _folder(architecture: str) -> Path:
 
 
 def _make(folder: Path, architecture: str, say: Say) -> None:
-    _cmake()  # before anything is fetched
     with scratch_folder() as scratch:
         is_own = architecture == platform.machine()
         if not is_own:
@@ -197,7 +198,7 @@ def _build(folder: Path, build: Path, architecture: str, compiler: str, folders:
         settings |= {"CMAKE_SYSTEM_NAME": "Linux", "CMAKE_SYSTEM_PROCESSOR": architecture}
     words = [f"-D{name}={value}" for name, value in settings.items()]
     hint = f"apt-get install g++, or report this as a bug with the versions of {', '.join(_packages())} and of Debian"
-    cmake = _cmake()
+    cmake = str(_find_cmake())
     run_command([cmake, "-S", str(SOURCES), "-B", str(build), "-G", "Unix Makefiles", *words], hint=hint)
     run_command([cmake, "--build", str(build)], hint=hint)
     for name, parts in _parts().items():
