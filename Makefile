@@ -3,7 +3,7 @@
 # make bench sets up an environment with the stock tools and peers beside ours, then runs every benchmark
 # make setup / format / clean
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3.11)
 BIN := .venv/bin
 STAMP := .venv/.installed
 BENCH := .venv-bench
