@@ -13,7 +13,7 @@ from mobile_sdk.program.record import BitAllocation, FrontierPoint, int8_index
 from qat.arguments.bit_target import BitTarget
 from qat.bit_allocation.accuracy import accuracy, with_classes
 from qat.bit_allocation.frontier import MIB, Candidate, above_accuracy, above_floor, frontier, within_budget
-from qat.bit_allocation.sensitivities import noise_shares
+from qat.bit_allocation.sensitivities import activations_share, noise_shares
 from qat.bit_allocation.sensitivities_file import SensitivitiesFile
 from qat.calibration.calibration import (
     CALIBRATION_PICTURES,
@@ -93,7 +93,7 @@ class _Allocation:
         self._bytes = layer_bytes(self._in_int8)
         self._layers = four_bit_layers(self._in_int8)
         self._file = SensitivitiesFile(folder, self._fingerprint())
-        self._ranged: FakeQuantNet | None = None  # the net in int8, calibrated up to the rounding of weights
+        self._ranged: FakeQuantNet | None = None
         self._calibrated: dict[int, tuple[FakeQuantNet, tuple[Stage, ...]]] = {}
         self._points: tuple[FrontierPoint, ...] = ()
         self._hash = "" if validation is None else validation.fingerprint()
@@ -142,12 +142,21 @@ class _Allocation:
         known = self._file.content
         assert known.int8_db is not None
         at_four = [self._candidate(layer, 4, known.noise_shares[layer]) for layer in self._layers]
-        return frontier(at_four, int8_bytes=sum(self._bytes.values()), int8_db=known.int8_db, in_float=in_float)
+        return frontier(
+            at_four,
+            int8_bytes=sum(self._bytes.values()),
+            int8_db=known.int8_db,
+            in_float=in_float,
+            activations_share=known.activations_share or 0.0,
+        )
 
     def _add_float_layers(self) -> None:
         """Makes points with layers in float32 part of the frontier, for a quality that 8 bits do not reach."""
         layers = int8_layers(self._in_int8)
         self._measure_layers(layers, 8)
+        if self._file.content.activations_share is None:
+            judged = self._judged.tensors(self._contract.input)
+            self._keep(activations_share=activations_share(self._before_rounding(), judged))
         shares = self._file.content.int8_shares
         self._points = self._frontier([self._candidate(layer, 8, shares[layer]) for layer in layers])
 
@@ -162,13 +171,17 @@ class _Allocation:
         missing = {layer: modules for layer, modules in layers.items() if layer not in getattr(known, field)}
         if known.int8_db is not None and not missing:
             return
+        ranged, spec = self._before_rounding(), self._contract.input
+        views = at_once(self._seen[:CALIBRATED_CROPS].tensors(spec))
+        for layer, share in noise_shares(ranged, missing, views, self._judged.tensors(spec), bits):
+            self._keep(**{field: {**getattr(self._file.content, field), layer: share}})
+
+    def _before_rounding(self) -> FakeQuantNet:
+        """Returns the net in int8, calibrated up to the rounding of its weights."""
         if self._ranged is None:
             self._calibrate(0)
         assert self._ranged is not None
-        spec = self._contract.input
-        views = at_once(self._seen[:CALIBRATED_CROPS].tensors(spec))
-        for layer, share in noise_shares(self._ranged, missing, views, self._judged.tensors(spec), bits):
-            self._keep(**{field: {**getattr(self._file.content, field), layer: share}})
+        return self._ranged
 
     def _of_index(self, of_count: Callable[[int], _Value]) -> Callable[[int], _Value]:
         """Returns a function of a point's index in place of one of the number of layers."""

@@ -31,13 +31,19 @@ class Candidate:
 
 
 def frontier(
-    candidates: Iterable[Candidate], *, int8_bytes: int, int8_db: float, in_float: Sequence[Candidate] = ()
+    candidates: Iterable[Candidate],
+    *,
+    int8_bytes: int,
+    int8_db: float,
+    in_float: Sequence[Candidate] = (),
+    activations_share: float = 0.0,
 ) -> tuple[FrontierPoint, ...]:
     """Returns the choices through 8 bits everywhere, which have `int8_bytes` and `int8_db`, to 4 in all candidates.
 
     Every point gives fewer bits to one layer more, the one with the least noise for a byte of those that are left.
     Noises are taken to add up. `in_float` are layers that can stay in float32, with what 8 bits add to them and save:
-    the noisiest for a byte stay longest, `MOST_IN_FLOAT` at most, and one is always left in int8.
+    the noisiest for a byte stay longest, `MOST_IN_FLOAT` at most, and one is always left in int8. The noise share of
+    the activations, which are rounded anyway, stays.
     """
     points = [FrontierPoint(weight_bytes=int8_bytes, predicted_db=int8_db, measured_db=int8_db)]
     noise, size_bytes = noise_of(int8_db), int8_bytes
@@ -45,8 +51,8 @@ def frontier(
         noise, size_bytes = noise + each.noise_share, size_bytes - each.saved_bytes
         points.append(_point(each, size_bytes, noise))
     noise, size_bytes = noise_of(int8_db), int8_bytes
-    # Reconstruction makes the noise of all layers less than that of each alone adds up to.
-    part = min(1.0, noise / max(sum(each.noise_share for each in in_float), LEAST_NOISE))
+    of_weights = max(noise - activations_share, 0.0)  # reconstruction takes back a part of either
+    part = min(1.0, of_weights / max(sum(each.noise_share for each in in_float), LEAST_NOISE))
     noisiest = sorted(in_float, key=lambda candidate: candidate.noise_per_byte, reverse=True)
     for each in noisiest[: min(MOST_IN_FLOAT, len(in_float) - 1)]:
         noise, size_bytes = noise - part * each.noise_share, size_bytes + each.saved_bytes

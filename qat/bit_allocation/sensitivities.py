@@ -38,6 +38,20 @@ def noise_shares(
         yield layer, 10 ** (-sqnr_db(found, wanted) / 10)
 
 
+@torch.no_grad()
+def activations_share(net: FakeQuantNet, judged: Tensor) -> float:
+    """Returns the noise share of the scores with all activations rounded and no weights, on float inputs `judged`.
+
+    It is what the noise comes to, at least, however many layers are kept in float32. `net` does not change.
+    """
+    exact, rounded = copy.deepcopy(net).eval(), copy.deepcopy(net).eval()
+    exact.quantize(False)
+    for layer in rounded.captured.modules():
+        if isinstance(layer, Weighted):
+            layer.quantizing = False
+    return float(10 ** (-sqnr_db(computed(rounded, judged), computed(exact, judged)) / 10))
+
+
 def _rounded(exact: FakeQuantNet, modules: Sequence[str], pictures: Tensor, bits: int) -> FakeQuantNet:
     """Returns a copy in which the weights of `modules` have so many bits."""
     rounded = copy.deepcopy(exact)

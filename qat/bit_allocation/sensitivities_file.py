@@ -18,7 +18,7 @@ class Sensitivities(Document):
     """Holds measurements of one net on one set of pictures, which `fingerprint` identifies.
 
     `int8_db` is the SQNR with 8 bits everywhere, `noise_shares` what each layer adds at 4, by name, and `int8_shares`
-    at 8. `measured_db` is the SQNR of calibrated nets, by the number of layers at 4 bits in the frontier's order; the
+    at 8; `activations_share` is what all activations add. `measured_db` is the SQNR of calibrated nets, by the number of layers at 4 bits in the frontier's order; the
     number of layers in float32 is below 0. `accuracies` are those of the same nets, by the hash of the pictures.
     """
 
@@ -27,6 +27,7 @@ class Sensitivities(Document):
     int8_db: float | None = None
     noise_shares: dict[str, float] = Field(default_factory=dict)
     int8_shares: dict[str, float] = Field(default_factory=dict)
+    activations_share: float | None = None
     measured_db: dict[int, float] = Field(default_factory=dict)
     accuracies: dict[str, dict[int, float]] = Field(default_factory=dict)
 

@@ -68,8 +68,12 @@ def test_the_command_says_the_choice_and_json_and_the_program_hold_it(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--weight-bits", "auto"), "expected one of --max-mib and --min-db beside --weight-bits auto, found neither"),
-        (("--weight-bits", "auto", "--max-mib", "1", "--min-db", "9"), "found both"),
+        (
+            ("--weight-bits", "auto"),
+            "expected one of --max-mib, --min-db and --min-accuracy beside --weight-bits auto, found none",
+        ),
+        (("--weight-bits", "auto", "--max-mib", "1", "--min-db", "9"), "found --max-mib and --min-db"),
+        (("--min-accuracy", "0.9"), "expected --weight-bits auto beside --min-accuracy, found 8"),
         (("--max-mib", "1"), "expected --weight-bits auto beside --max-mib, found 8"),
         (("--weight-bits", "4", "--min-db", "9"), "expected --weight-bits auto beside --min-db, found 4"),
     ],
@@ -86,5 +90,6 @@ def test_what_no_bits_reach_is_refused_in_a_line(quantize: list[str], tmp_path: 
     assert call([*quantize, *asked, "--max-mib", "0.00001"]) == 2
     assert "the weights with 4 bits wherever they can be, found 1e-05" in capfd.readouterr().err
     assert call([*quantize, *asked, "--min-db", "200"]) == 2
-    assert "the SQNR with 8 bits everywhere, found 200" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "the SQNR with 3 layers in float32, found 200" in said and "3 layers in float32 brought " in said
     assert not (tmp_path / "program.pt2").exists()
