@@ -33,7 +33,7 @@ def int8_index(frontier: Sequence[FrontierPoint]) -> int:
 
 
 class BitAllocation(Part):
-    """Records how the bits of every layer were chosen: for weights of `max_mib`, or scores of `min_db` or of an accuracy.
+    """Records how the bits of every layer were chosen: for weights of `max_mib`, or scores of `min_db` or an accuracy.
 
     The SQNR is that on `images` that calibration did not see, the accuracy that on `accuracy_images` with classes.
     `chosen` is an index of `frontier`, which goes from the largest weights to the smallest: the points before that of

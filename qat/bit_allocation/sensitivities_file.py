@@ -17,9 +17,10 @@ SENSITIVITIES_FILE = "sensitivities.json"
 class Sensitivities(Document):
     """Holds measurements of one net on one set of pictures, which `fingerprint` identifies.
 
-    `int8_db` is the SQNR with 8 bits everywhere, `noise_shares` what each layer adds at 4, by name, and `int8_shares`
-    at 8; `activations_share` is what all activations add. `measured_db` is the SQNR of calibrated nets, by the number of layers at 4 bits in the frontier's order; the
-    number of layers in float32 is below 0. `accuracies` are those of the same nets, by the hash of the pictures.
+    `int8_db` is the SQNR with 8 bits everywhere, `noise_shares` what the weights of each layer add at 4, by name, and
+    `int8_shares` at 8; `activations_share` is what all activations add. `measured_db` is the SQNR of calibrated nets,
+    by the number of layers at 4 bits in the frontier's order; the number of layers in float32 is below 0. `accuracies`
+    are those of the same nets, by the hash of the pictures.
     """
 
     schema_number: Literal[1] = 1

@@ -36,32 +36,30 @@ def sensitive_net() -> Tiny:
     return made
 
 
+def undecided_net() -> Tiny:
+    """The same net, but no class has higher scores than the others on the whole: noise changes winners."""
+    made = sensitive_net()
+    with torch.no_grad():
+        made.head.bias.sub_(made(picture_set(10).tensors(CONTRACT.input)).mean(dim=0))
+    return made
+
+
 def allocate(
     target: BitTarget,
     folder: Path | None = None,
     keep_float: tuple[str, ...] = (),
+    *,
+    net: nn.Module | None = None,
     validation: PictureSet | None = None,
 ) -> AllocatedNet:
-    """The net with the bits that the target asks for, calibrated on ten pictures."""
-    return allocate_bits(
-        sensitive_net(),
-        CONTRACT,
-        picture_set(10),
-        target,
-        PLAN,
-        keep_float=keep_float,
-        folder=folder,
-        validation=validation,
-    )
+    """The net, by default the sensitive one, with the bits that the target asks for, calibrated on ten pictures."""
+    seen, settings = picture_set(10), {"keep_float": keep_float, "folder": folder, "validation": validation}
+    return allocate_bits(net or sensitive_net(), CONTRACT, seen, target, PLAN, **settings)  # type: ignore[arg-type]
 
 
-def near_ties(count: int) -> PictureSet:
-    """Pictures of whose classes, which are the float net's, it is the least sure among some hundreds."""
-    sources = tuple(rgb(20 * count, seed=1))
-    inputs = PictureSet(sources=sources, targets=(0,) * len(sources)).tensors(CONTRACT.input)
+def classified(net: nn.Module, count: int) -> PictureSet:
+    """Pictures whose classes are those that the float net says: its accuracy is 1."""
+    sources = tuple(rgb(count, seed=1))
     with torch.no_grad():
-        scores = sensitive_net()(inputs)
-    first, second = scores.topk(2).values.unbind(dim=1)
-    chosen = (first - second).argsort()[:count].tolist()
-    classes = scores.argmax(dim=1).tolist()
-    return PictureSet(sources=tuple(sources[i] for i in chosen), targets=tuple(classes[i] for i in chosen))
+        scores = net(PictureSet(sources=sources, targets=(0,) * count).tensors(CONTRACT.input))
+    return PictureSet(sources=sources, targets=tuple(scores.argmax(dim=1).tolist()))

@@ -229,5 +229,5 @@ def test_a_run_says_its_target_again() -> None:
 
 
 def test_a_run_without_classes_refuses_an_accuracy_before_it_trains() -> None:
-    with pytest.raises(SettingError, match="expected --min-accuracy for classification, .*, found it for detection"):
+    with pytest.raises(SettingError, match=r"expected --min-accuracy for classification, .*, found it for detection"):
         RunSettings(task="detection", weight_bits="auto", min_accuracy=0.5)
