@@ -17,7 +17,7 @@ def show_chosen_bits(record: "Record") -> None:
     in_float, few = choice.in_float, [layer for layer, bits in choice.bits.items() if bits == 4]
     said = f"4 in {len(few)} of {len(choice.bits)} layers that can have them"
     if in_float:
-        said = f"float32 in {len(in_float)} layers, 8 in all others"
+        said = f"float32 in {len(in_float)} layer{'s' if len(in_float) > 1 else ''}, 8 in all others"
     print(
         f"bits of weights for {_asked(choice)}: {said}, "
         f"{_mib(point.weight_bytes)} MiB of weights (8 bits {_mib(int8.weight_bytes)}, "

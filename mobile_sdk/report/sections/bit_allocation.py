@@ -1,6 +1,7 @@
 """Draws how the bits of every layer were chosen: the quality against the size of the weights."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -28,15 +29,16 @@ def draw_frontier(axes: Axes, choice: BitAllocation, colors: FrontierColors) -> 
     axes.plot(sizes, predicted_db, color=colors.line, linewidth=1.2, label="predicted")
     axes.scatter(sizes[int8:], predicted_db[int8:], s=12, color=colors.line, zorder=2)
     if int8:
-        kept = {"s": 14, "facecolor": "white", "edgecolor": colors.line, "zorder": 2}
-        axes.scatter(sizes[:int8], predicted_db[:int8], **kept, label="with layers in float32")
+        hollow: dict[str, Any] = {"facecolor": "white", "edgecolor": colors.line, "zorder": 2}
+        axes.scatter(sizes[:int8], predicted_db[:int8], s=14, **hollow, label="with layers in float32")
     found = [(_mib(point), point.measured_db) for point in points if point.measured_db is not None]
     if found:
-        axes.scatter(*zip(*found, strict=True), s=30, color=colors.measured, zorder=3, label="measured")
+        measured_mib, measured_db = zip(*found, strict=True)
+        axes.scatter(measured_mib, measured_db, s=30, color=colors.measured, zorder=3, label="measured")
     for point in points:
         if point.measured_accuracy is not None:
-            told = {"xytext": (0, -6), "textcoords": "offset points", "ha": "center", "va": "top", "fontsize": 7}
-            axes.annotate(f"{point.measured_accuracy:.1%}", (_mib(point), _level_db(point)), **told)
+            below: dict[str, Any] = {"xytext": (0, -6), "textcoords": "offset points", "ha": "center", "va": "top"}
+            axes.annotate(f"{point.measured_accuracy:.2%}", (_mib(point), _level_db(point)), **below, fontsize=7)
     chosen = choice.point
     axes.scatter(
         [_mib(chosen)], [_level_db(chosen)], s=110, marker="*", color=colors.measured, zorder=4, label="chosen"
