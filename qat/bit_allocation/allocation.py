@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from torch import nn
 
@@ -12,7 +12,7 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.program.record import BitAllocation, FrontierPoint, int8_index
 from qat.arguments.bit_target import BitTarget
 from qat.bit_allocation.accuracy import accuracy, with_classes
-from qat.bit_allocation.frontier import MIB, Candidate, above_accuracy, above_floor, frontier, within_budget
+from qat.bit_allocation.frontier import MIB, Candidate, Measure, above_accuracy, above_floor, frontier, within_budget
 from qat.bit_allocation.sensitivities import activations_share, noise_shares
 from qat.bit_allocation.sensitivities_file import SensitivitiesFile
 from qat.calibration.calibration import (
@@ -32,7 +32,6 @@ from qat.progress import say
 from qat.training.checkpoint import hash_net
 
 _METHOD = "1"  # other numbers of earlier releases are not taken up
-_Value = TypeVar("_Value")
 _BEFORE_ROUNDING = ("extremes", "range search", "equalisation", "range measurement")
 
 
@@ -74,7 +73,10 @@ def allocate_bits(
 
 
 class _Allocation:
-    """Chooses among nets that it counts: so many layers of the frontier at 4 bits or, below 0, in float32."""
+    """Chooses among the nets of a frontier.
+
+    A net goes by its number of layers: those at 4 bits, or below 0 those in float32. 0 has 8 bits everywhere.
+    """
 
     def __init__(
         self,
@@ -117,8 +119,9 @@ class _Allocation:
         return self._result(target, chosen)
 
     def _result(self, target: BitTarget, chosen: int) -> AllocatedNet:
-        count = chosen - int8_index(self._points)
-        found_db, of_count = self._measured_db(count), self._of_index(self._with_measurements)
+        int8 = int8_index(self._points)
+        count = chosen - int8
+        found_db = self._measured_db(count)
         net, stages = self._net_of(count)
         allocation = BitAllocation(
             max_mib=target.max_mib,
@@ -126,7 +129,7 @@ class _Allocation:
             min_accuracy=target.min_accuracy,
             images=len(self._judged),
             accuracy_images=None if self._validation is None else len(self._validation),
-            frontier=tuple(of_count(index) for index in range(len(self._points))),
+            frontier=tuple(self._with_measurements(point, index - int8) for index, point in enumerate(self._points)),
             chosen=chosen,
         )
         size, whole = (f"{each.weight_bytes / MIB:.3f}" for each in (allocation.point, allocation.int8_point))
@@ -183,9 +186,9 @@ class _Allocation:
         assert self._ranged is not None
         return self._ranged
 
-    def _of_index(self, of_count: Callable[[int], _Value]) -> Callable[[int], _Value]:
-        """Returns a function of a point's index in place of one of the number of layers."""
-        return lambda index: of_count(index - int8_index(self._points))
+    def _of_index(self, measure: Callable[[int], float]) -> Measure:
+        """Returns the measurement of a net by its point's index."""
+        return lambda index: measure(index - int8_index(self._points))
 
     def _measured_db(self, count: int) -> float:
         """Returns the SQNR of the calibrated net."""
@@ -204,9 +207,8 @@ class _Allocation:
             self._keep(accuracies={**self._file.content.accuracies, self._hash: known})
         return known[count]
 
-    def _with_measurements(self, count: int) -> FrontierPoint:
-        """Returns the point with what this call measured of it."""
-        point = self._points[count + int8_index(self._points)]
+    def _with_measurements(self, point: FrontierPoint, count: int) -> FrontierPoint:
+        """Returns the point with what this call measured of its net."""
         if count not in self._measured:
             return point
         found = None if self._validation is None else self._accuracy(count)
