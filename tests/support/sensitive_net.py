@@ -37,7 +37,7 @@ def sensitive_net() -> Tiny:
 
 
 def undecided_net() -> Tiny:
-    """The same net, but no class has higher scores than the others on the whole: noise changes winners."""
+    """The sensitive net, but no class has higher scores than the others on the whole: noise changes winners."""
     made = sensitive_net()
     with torch.no_grad():
         made.head.bias.sub_(made(picture_set(10).tensors(CONTRACT.input)).mean(dim=0))
