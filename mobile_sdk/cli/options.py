@@ -40,7 +40,8 @@ WeightBits = Annotated[
         "--weight-bits",
         metavar="8|4|auto",
         help="Bits of weights. 4 halves the file: every 1 x 1 convolution and linear layer gets them, the others keep "
-        "8. It needs training: give it epochs. auto chooses layer by layer, for --max-mib or --min-db.",
+        "8. It needs training: give it epochs. auto chooses layer by layer, for --max-mib, --min-db or "
+        "--min-accuracy.",
     ),
 ]
 LayerBits = Annotated[
@@ -50,7 +51,7 @@ LayerBits = Annotated[
         metavar="8|4|auto|LAYER=BITS[,…]",
         help="Bits of weights. 4 halves the file: every 1 x 1 convolution and linear layer gets them, the others keep "
         "8. Or of layers by the names that --keep-float takes: features=4,classifier=8. It needs training: give it "
-        "epochs. auto chooses layer by layer, for --max-mib or --min-db.",
+        "epochs. auto chooses layer by layer, for --max-mib, --min-db or --min-accuracy.",
     ),
 ]
 MaxMib = Annotated[
@@ -68,7 +69,18 @@ MinDb = Annotated[
         "--min-db",
         metavar="DB",
         help="Beside --weight-bits auto: the least SQNR of the scores on held-back pictures; as many layers get 4 bits "
-        "as keep it.",
+        "as keep it. If 8 bits everywhere do not reach it, a few layers stay in float32.",
+    ),
+]
+MinAccuracy = Annotated[
+    float | None,
+    typer.Option(
+        "--min-accuracy",
+        metavar="SHARE",
+        min=0,
+        max=1,
+        help="Beside --weight-bits auto: the least accuracy, 0..1, on the held-out pictures, which need classes. It is "
+        "that of the calibrated net: epochs in int8 come later.",
     ),
 ]
 Split = Annotated[

@@ -1,5 +1,6 @@
 """Records how a program was made, and how well it does its task."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -11,10 +12,11 @@ from mobile_sdk.tasks.quality import Quality
 
 
 class FrontierPoint(Part):
-    """Holds one choice of bits: `layer`, and those of the points before it, have 4 bits, all others 8.
+    """Holds one choice of bits: `layer` is the one by which it differs from the next point towards 8 bits everywhere.
 
-    `weight_bytes` are those of all weights in a model file, `noise_share` is what the layer adds at 4 bits, alone.
-    `predicted_db` is the SQNR of the scores if noises add up; `measured_db` is that of the calibrated net.
+    `weight_bytes` are those of all weights in a model file, `noise_share` is what the layer's weights add, alone: at 4
+    bits, or at 8 if the point keeps the layer in float32. `predicted_db` is the SQNR of the scores if noises add up;
+    `measured_db` is that of the calibrated net, and `measured_accuracy` its accuracy, 0 to 1.
     """
 
     layer: Annotated[str | None, Field(exclude_if=lambda layer: layer is None)] = None  # all have 8
@@ -22,18 +24,28 @@ class FrontierPoint(Part):
     noise_share: Annotated[float, Field(ge=0)] = 0.0
     predicted_db: float
     measured_db: Annotated[float | None, Field(exclude_if=lambda decibels: decibels is None)] = None
+    measured_accuracy: Annotated[float | None, Field(ge=0, le=1, exclude_if=lambda share: share is None)] = None
+
+
+def int8_index(frontier: Sequence[FrontierPoint]) -> int:
+    """Returns the index of the point with 8 bits everywhere, the only one without a layer; ValueError without one."""
+    return [point.layer for point in frontier].index(None)
 
 
 class BitAllocation(Part):
-    """Records how 4 or 8 bits were chosen for every layer: for weights of `max_mib`, or scores of `min_db`.
+    """Records how the bits of every layer were chosen: for weights of `max_mib`, or scores of `min_db` or an accuracy.
 
-    The scores are those on `images` that calibration did not see. `chosen` is an index of `frontier`, which goes from
-    8 bits everywhere to 4 wherever they can be.
+    The SQNR is that on `images` that calibration did not see, the accuracy that on `accuracy_images` with classes.
+    `chosen` is an index of `frontier`, which goes from the largest weights to the smallest: the points before that of
+    8 bits everywhere keep their layer, and those of the points between, in float32; the points after it give them 4
+    bits.
     """
 
     max_mib: Annotated[float | None, Field(gt=0)] = None
     min_db: float | None = None
+    min_accuracy: Annotated[float | None, Field(ge=0, le=1, exclude_if=lambda share: share is None)] = None
     images: Annotated[int, Field(ge=1)]
+    accuracy_images: Annotated[int | None, Field(ge=1, exclude_if=lambda count: count is None)] = None
     frontier: Annotated[tuple[FrontierPoint, ...], Field(min_length=1)]
     chosen: Annotated[int, Field(ge=0)]
 
@@ -41,6 +53,8 @@ class BitAllocation(Part):
     def _is_on_the_frontier(self) -> "BitAllocation":
         if self.chosen >= len(self.frontier):
             raise ValueError(f"expected one of {len(self.frontier)} points of the frontier, found {self.chosen}")
+        if sum(point.layer is None for point in self.frontier) != 1:
+            raise ValueError("expected one point of the frontier without a layer, found none or several")
         return self
 
     @property
@@ -49,10 +63,24 @@ class BitAllocation(Part):
         return self.frontier[self.chosen]
 
     @property
+    def int8_point(self) -> FrontierPoint:
+        """Returns the point with 8 bits everywhere."""
+        return self.frontier[int8_index(self.frontier)]
+
+    @property
+    def in_float(self) -> tuple[str, ...]:
+        """Returns the layers that are kept in float32, the noisiest for a byte first."""
+        kept = self.frontier[self.chosen : int8_index(self.frontier)]
+        return tuple(point.layer for point in reversed(kept) if point.layer)
+
+    @property
     def bits(self) -> dict[str, int]:
-        """Returns the bits of every layer that can have four, by name, the one that costs least first."""
+        """Returns the bits of every layer that can have four and is not in float32, the one that costs least first."""
+        start, kept = int8_index(self.frontier), self.in_float
         return {
-            point.layer: 4 if index <= self.chosen else 8 for index, point in enumerate(self.frontier) if point.layer
+            point.layer: 4 if index <= self.chosen else 8
+            for index, point in enumerate(self.frontier)
+            if index > start and point.layer and point.layer not in kept
         }
 
 

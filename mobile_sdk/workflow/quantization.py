@@ -97,8 +97,10 @@ def quantize_net(
     calibration = calibration or task.calibration(has_pictures=pictures is not None)
     allocated, bits, stages = None, weight_bits, None
     if isinstance(bits, BitTarget):
-        allocated = _allocated(source, seen, bits, calibration, keep_float, out)
+        validation = pictures.validation if isinstance(pictures, Pictures) and task.compares_scores else None
+        allocated = _allocated(source, seen, bits, calibration, keep_float, out, validation)
         prepared, stages, bits = allocated.net, allocated.stages, allocated.bits
+        keep_float = (*keep_float, *allocated.in_float)
     else:
         prepared = prepare(net, contract, keep_float=keep_float, weight_bits=bits, pictures=seen)
         if source.can_teach:
@@ -179,6 +181,7 @@ def _allocated(
     calibration: CalibrationPlan,
     keep_float: Sequence[str],
     out: Path,
+    validation: PictureSet | None,
 ) -> AllocatedNet:
     """Returns the calibrated net with its bits; raises SettingError for a net that nothing can be measured against."""
     if not source.can_teach:
@@ -187,7 +190,16 @@ def _allocated(
             "found one with a new head",
             hint="train it first, by `mobile-sdk train`, or give the bits",
         )
-    return allocate_bits(source.net, source.contract, seen, target, calibration, keep_float=keep_float, folder=out)
+    return allocate_bits(
+        source.net,
+        source.contract,
+        seen,
+        target,
+        calibration,
+        keep_float=keep_float,
+        folder=out,
+        validation=validation,
+    )
 
 
 def _made_up(source: SourceNet) -> PictureSet:

@@ -87,13 +87,15 @@ class NetSettings:
 class RunSettings(NetSettings):
     """Adds the epochs in int8, the bits of weights, and the folder for everything: `runs/NAME` if None.
 
-    `weight_bits` is 8, 4, or "auto", which chooses them by layer for weights of `max_mib` or scores of `min_db`.
+    `weight_bits` is 8, 4, or "auto", which chooses them by layer for weights of `max_mib`, scores of `min_db`, or an
+    accuracy of `min_accuracy`.
     """
 
     qat_epochs: int | None = None
     weight_bits: int | str = 8
     max_mib: float | None = None
     min_db: float | None = None
+    min_accuracy: float | None = None
     out: Path | None = None
 
     def __post_init__(self) -> None:
@@ -102,6 +104,11 @@ class RunSettings(NetSettings):
         asked = self.asked_bits
         if not isinstance(asked, BitTarget):
             expect_weight_bits(asked)
+        elif asked.min_accuracy is not None and self.task != "classification":
+            raise SettingError(
+                f"expected --min-accuracy for classification, whose pictures have classes, found it for {self.task}",
+                hint="give --min-db",
+            )
 
     @property
     def asked_bits(self) -> WeightBits | BitTarget:
@@ -135,7 +142,7 @@ class QuantizeSettings:
     `task` is that of a net at `model`: "classification", or "features", which takes its outputs as they are. `input` is
     "tensor:1x49x10" if it reads arrays. `split` maps blocks to the number of parts that they are computed in.
     `weight_bits` is 8, 4, or maps layers to these by the names that `keep_float` takes; "auto" chooses them by layer,
-    for weights of `max_mib` or scores of `min_db`.
+    for weights of `max_mib`, scores of `min_db`, or an accuracy of `min_accuracy`.
     """
 
     data: str
@@ -152,6 +159,7 @@ class QuantizeSettings:
     weight_bits: WeightBits | Literal["auto"] = 8
     max_mib: float | None = None
     min_db: float | None = None
+    min_accuracy: float | None = None
     split: Mapping[str, int] = field(default_factory=dict)
     size: int | str | None = None
     channels: int | None = None
@@ -172,5 +180,6 @@ class QuantizeSettings:
 
 def _asked_bits(settings: RunSettings | QuantizeSettings) -> WeightBits | BitTarget:
     bits: Any = settings.weight_bits
-    asked: WeightBits | BitTarget = bit_target(bits, settings.max_mib, settings.min_db) or bits
+    target = bit_target(bits, settings.max_mib, settings.min_db, settings.min_accuracy)
+    asked: WeightBits | BitTarget = target or bits
     return asked

@@ -17,15 +17,20 @@ SENSITIVITIES_FILE = "sensitivities.json"
 class Sensitivities(Document):
     """Holds measurements of one net on one set of pictures, which `fingerprint` identifies.
 
-    `int8_db` is the SQNR with 8 bits everywhere, `noise_shares` what each layer adds at 4, by name, and `measured_db`
-    the SQNR of calibrated nets, by the number of layers at 4 bits in the frontier's order.
+    `int8_db` is the SQNR with 8 bits everywhere, `noise_shares` what the weights of each layer add at 4, by name, and
+    `int8_shares` at 8; `activations_share` is what all activations add. `measured_db` is the SQNR of calibrated nets,
+    by the number of layers at 4 bits in the frontier's order; the number of layers in float32 is below 0. `accuracies`
+    are those of the same nets, by the hash of the pictures.
     """
 
     schema_number: Literal[1] = 1
     fingerprint: Fingerprint
     int8_db: float | None = None
     noise_shares: dict[str, float] = Field(default_factory=dict)
+    int8_shares: dict[str, float] = Field(default_factory=dict)
+    activations_share: float | None = None
     measured_db: dict[int, float] = Field(default_factory=dict)
+    accuracies: dict[str, dict[int, float]] = Field(default_factory=dict)
 
 
 class SensitivitiesFile:
@@ -35,22 +40,9 @@ class SensitivitiesFile:
         self._path = None if folder is None else folder / SENSITIVITIES_FILE
         self.content = self._read(fingerprint) or Sensitivities(fingerprint=fingerprint)
 
-    def keep(
-        self,
-        *,
-        int8_db: float | None = None,
-        noise_shares: dict[str, float] | None = None,
-        measured_db: dict[int, float] | None = None,
-    ) -> None:
-        """Adds measurements and writes the file; of several processes only the main one writes."""
-        known = self.content
-        self.content = known.model_copy(
-            update={
-                "int8_db": known.int8_db if int8_db is None else int8_db,
-                "noise_shares": {**known.noise_shares, **(noise_shares or {})},
-                "measured_db": {**known.measured_db, **(measured_db or {})},
-            }
-        )
+    def keep(self, content: Sensitivities) -> None:
+        """Takes what is known now and writes the file; of several processes only the main one writes."""
+        self.content = content
         if self._path is not None and is_main_process():
             write_text(self._path, self.content.model_dump_json(indent=1) + "\n")
 

@@ -5,7 +5,7 @@ convolution without stride is one on every pixel. Two codes share a byte, so tha
 that see neighbours, grouped, strided or transposed ones keep eight bits; in a MobileNet they have few of the weights.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from torch import fx
@@ -56,11 +56,12 @@ def four_bit_layers(net: FakeQuantNet) -> dict[str, tuple[str, ...]]:
 
     Each has the names of its modules in `net.captured`: a layer that is called twice has two.
     """
-    known, found = set(layer_names(net.captured)), dict[str, list[str]]()
-    for node, layer in _weighted(net.captured):
-        if (path := _path(node)) in known and path not in net.kept and takes_four_bits(node, layer):
-            found.setdefault(path, []).append(str(node.target))
-    return {path: tuple(dict.fromkeys(modules)) for path, modules in found.items()}
+    return _modules_of_layers(net, takes_four_bits)
+
+
+def int8_layers(net: FakeQuantNet) -> dict[str, tuple[str, ...]]:
+    """Returns all layers with weights that are not kept in float, with their modules, as `four_bit_layers` does."""
+    return _modules_of_layers(net, lambda node, layer: True)
 
 
 def layer_bytes(net: FakeQuantNet) -> dict[str, int]:
@@ -88,6 +89,14 @@ def takes_four_bits(node: fx.Node, layer: Weighted) -> bool:
         return False
     inputs, *kernel = layer.weight.shape[1:]
     return four_bits_fit(inputs=inputs, kernel=kernel, stride=layer.stride, padding=layer.padding, groups=layer.groups)
+
+
+def _modules_of_layers(net: FakeQuantNet, is_wanted: Callable[[fx.Node, Weighted], bool]) -> dict[str, tuple[str, ...]]:
+    known, found = set(layer_names(net.captured)), dict[str, list[str]]()
+    for node, layer in _weighted(net.captured):
+        if (path := _path(node)) in known and path not in net.kept and is_wanted(node, layer):
+            found.setdefault(path, []).append(str(node.target))
+    return {path: tuple(dict.fromkeys(modules)) for path, modules in found.items()}
 
 
 def _bits_of(

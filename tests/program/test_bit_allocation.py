@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.errors import SettingError
 from mobile_sdk.program.earlier_documents import digest_texts
 from mobile_sdk.program.record import BitAllocation, FrontierPoint, Record
 
@@ -16,6 +17,11 @@ FRONTIER = (
     FrontierPoint(layer="loud", weight_bytes=100, noise_share=0.1, predicted_db=9.9),
 )
 CHOICE = BitAllocation(min_db=20.0, images=24, frontier=FRONTIER, chosen=1)
+BEFORE = (
+    '{"max_mib":null,"min_db":20.0,"images":24,"frontier":[{"weight_bytes":200,"noise_share":0.0,"predicted_db":30.0,'
+    '"measured_db":30.0},{"layer":"quiet","weight_bytes":150,"noise_share":0.001,"predicted_db":27.0},{"layer":"loud",'
+    '"weight_bytes":100,"noise_share":0.1,"predicted_db":9.9}],"chosen":1}'
+)
 
 
 def record(choice: BitAllocation | None) -> Record:
@@ -42,3 +48,31 @@ def test_a_file_whose_choice_lies_off_the_frontier_is_refused() -> None:
     content["bit_allocation"]["chosen"] = 3
     with pytest.raises(ValidationError, match="one of 3 points of the frontier"):
         Record.model_validate_json(json.dumps(content))
+
+
+def test_a_choice_without_layers_in_float_is_written_as_before_they_were_known() -> None:
+    assert CHOICE.model_dump_json() == BEFORE
+    assert BitAllocation.model_validate_json(BEFORE) == CHOICE
+
+
+def test_points_before_eight_bits_keep_their_layers_in_float() -> None:
+    kept = (
+        FrontierPoint(layer="hushed", weight_bytes=500, noise_share=0.0001, predicted_db=31.0),
+        FrontierPoint(layer="loud", weight_bytes=350, noise_share=0.0001, predicted_db=30.5),
+    )
+    for chosen, in_float, bits in (
+        (0, ("loud", "hushed"), {"quiet": 8}),
+        (1, ("loud",), {"quiet": 8}),
+        (2, (), {"quiet": 8, "loud": 8}),
+        (3, (), {"quiet": 4, "loud": 8}),
+        (4, (), {"quiet": 4, "loud": 4}),
+    ):
+        found = BitAllocation(min_accuracy=0.9, images=24, accuracy_images=9, frontier=kept + FRONTIER, chosen=chosen)
+        assert found.in_float == in_float and found.bits == bits and found.int8_point is FRONTIER[0]
+        assert Record.model_validate_json(record(found).model_dump_json()) == record(found)
+
+
+@pytest.mark.parametrize("frontier", [FRONTIER[1:], (FRONTIER[0], *FRONTIER)])
+def test_a_frontier_without_one_point_of_eight_bits_is_refused(frontier: tuple[FrontierPoint, ...]) -> None:
+    with pytest.raises(SettingError, match="expected one point of the frontier without a layer"):
+        BitAllocation(min_db=20.0, images=24, frontier=frontier, chosen=1)

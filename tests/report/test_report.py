@@ -115,6 +115,37 @@ def test_bits_that_were_chosen_are_drawn_and_tabulated() -> None:
     assert "for scores of at least 7 dB" in text and "quality asked for" in text
 
 
+def test_layers_in_float_and_accuracies_are_drawn_and_tabulated() -> None:
+    points = (
+        FrontierPoint(layer="stem", weight_bytes=5_242_880, noise_share=0.0015, predicted_db=25.1),
+        FrontierPoint(layer="first", weight_bytes=4_194_304, noise_share=0.0025, predicted_db=24.6, measured_db=24.8),
+        FrontierPoint(weight_bytes=3_145_728, predicted_db=24.0, measured_db=24.0),
+        FrontierPoint(layer="head", weight_bytes=1_048_576, noise_share=0.25, predicted_db=5.9),
+    )
+    choice = BitAllocation(min_db=24.5, images=24, frontier=points, chosen=1)
+    text = Page(render(report(record=Record(net="n", quantized="calibrated", bit_allocation=choice)))).text
+    for expected in (
+        "4 or 8 bits, or float32, were chosen for every layer for scores of at least 24.5 dB, on 24 held-back images: ",
+        "float32 in 1 layer, 8 bits in all others, 4.000 MiB of weights instead of 3.000",
+        *("Layers not at 8 bits", "2 in float32", "1 in float32", "1 at 4 bits", "with layers in float32"),
+    ):
+        assert expected in text
+    accurate = BitAllocation(
+        min_accuracy=0.97,
+        images=24,
+        accuracy_images=1000,
+        frontier=tuple(each.model_copy(update={"measured_accuracy": 0.974}) for each in points[2:]),
+        chosen=1,
+    )
+    text = Page(render(report(record=Record(net="n", quantized="calibrated", bit_allocation=accurate)))).text
+    for expected in (
+        "an accuracy of at least 97.00 % on 1,000 held-out images; the noise is that on 24 held-back images: 4 in",
+        *("Accuracy", "97.40", "97.40%"),
+    ):
+        assert expected in text
+    assert "float32" not in text.split("Bits of weights")[1].split("Chosen")[0]
+
+
 def test_the_host_has_no_device_section() -> None:
     assert "Last tenth over first" not in Page(render(report())).text
 

@@ -81,6 +81,7 @@ class Int8Options:
     weight_bits: options.LayerBits = "8"
     max_mib: options.MaxMib = None
     min_db: options.MinDb = None
+    min_accuracy: options.MinAccuracy = None
     split: options.Split = None
     licence: Annotated[
         str | None,
@@ -118,6 +119,7 @@ def quantize(
         weight_bits=named_bits(int8.weight_bits),
         max_mib=int8.max_mib,
         min_db=int8.min_db,
+        min_accuracy=int8.min_accuracy,
         split=named_parts(int8.split),
         licence=int8.licence,
         out=out,

@@ -28,6 +28,7 @@ class Int8RunOptions:
     weight_bits: options.WeightBits = "8"
     max_mib: options.MaxMib = None
     min_db: options.MinDb = None
+    min_accuracy: options.MinAccuracy = None
 
 
 def run(
@@ -67,6 +68,7 @@ def run(
         weight_bits=whole_bits(int8.weight_bits),
         max_mib=int8.max_mib,
         min_db=int8.min_db,
+        min_accuracy=int8.min_accuracy,
         out=out,
         overwrite=result.overwrite,
     )

@@ -1,13 +1,11 @@
 """Bits chosen layer by layer: the size or the quality that was asked for is met, and nothing is measured twice."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.operators import Weighted
@@ -16,39 +14,12 @@ from mobile_sdk.program.record import BitAllocation, FrontierPoint, Record
 from mobile_sdk.workflow.settings import QuantizeSettings, RunSettings
 from qat.arguments.bit_target import BitTarget
 from qat.bit_allocation import allocation as allocating
-from qat.bit_allocation.allocation import AllocatedNet, allocate_bits
+from qat.bit_allocation.allocation import AllocatedNet
 from qat.bit_allocation.frontier import MIB, Candidate, above_floor, frontier, noise_of, within_budget
 from qat.bit_allocation.sensitivities_file import SENSITIVITIES_FILE
-from qat.calibration.plan import CalibrationPlan
 from qat.freezing.freezing import freeze
-from tests.support.tiny_nets import CONTRACT, Tiny, body, picture_set
-
-PLAN = CalibrationPlan(equalise=False, reconstruct=False)
-QUIET = ("first", "second", "third")
-
-
-def sensitive_net() -> Tiny:
-    """Three layers that hardly count, and `loud`, whose few large weights leave the others no codes of four bits."""
-
-    def operation(self: Tiny, x: Tensor) -> Tensor:
-        x = F.relu(x)
-        for layer in (self.first, self.second, self.third):
-            x = x + F.relu(layer(x))
-        return self.loud(x)
-
-    made = body(operation, **{name: nn.Conv2d(6, 6, 1) for name in (*QUIET, "loud")})
-    with torch.no_grad():
-        for name in QUIET:
-            getattr(made, name).weight.mul_(0.05)
-        made.loud.weight[:, 0] = 0.0
-        made.loud.weight[:, 1] = 8.0
-        made.stem.weight[1].mul_(0.01)
-        made.stem.bias[1] = 0.001
-    return made
-
-
-def allocate(target: BitTarget, folder: Path | None = None, keep_float: tuple[str, ...] = ()) -> AllocatedNet:
-    return allocate_bits(sensitive_net(), CONTRACT, picture_set(10), target, PLAN, keep_float=keep_float, folder=folder)
+from tests.support.sensitive_net import QUIET, allocate
+from tests.support.tiny_nets import CONTRACT
 
 
 @pytest.fixture(scope="module")
@@ -167,9 +138,14 @@ def test_what_is_known_is_not_measured_again_and_a_file_of_another_net_is_not_ta
 def test_what_cannot_be_met_is_refused_with_the_figures(all_four: tuple[AllocatedNet, Path]) -> None:
     with pytest.raises(SettingError, match=r"expected --max-mib of 0\.001 or more, .*, found 1e-05"):
         allocate(BitTarget(max_mib=1e-5), all_four[1])
-    int8_db = all_four[0].allocation.frontier[0].predicted_db
-    with pytest.raises(SettingError, match=rf"expected --min-db of {int(int8_db)}\.\d or less, .*, found 90"):
+    int8 = all_four[0].allocation.frontier[0]
+    with pytest.raises(SettingError, match=r"expected --min-db of \d+\.\d or less, .*, found 90") as refused:
         allocate(BitTarget(min_db=90), all_four[1])
+    found_db = json.loads((all_four[1] / SENSITIVITIES_FILE).read_text())["measured_db"]
+    best, int8_db = (math.floor(value * 10) / 10 for value in (found_db["-5"], int8.predicted_db))
+    assert best > int8_db and f"expected --min-db of {best:.1f} or less, the SQNR with 5 layers" in str(refused.value)
+    assert f"5 layers in float32 brought {best:.1f} dB instead of {int8_db:.1f} dB, in " in str(refused.value)
+    assert f" MiB of weights instead of {int8.weight_bytes / MIB:.3f}" in str(refused.value)
 
 
 # -- the frontier
@@ -225,10 +201,13 @@ def test_a_choice_off_its_frontier_is_no_record() -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"weight_bits": "auto"}, "expected one of --max-mib and --min-db .*, found neither"),
-        ({"weight_bits": "auto", "max_mib": 1.0, "min_db": 20.0}, "expected one of .*, found both"),
+        ({"weight_bits": "auto"}, "expected one of --max-mib, --min-db and --min-accuracy .*, found none"),
+        ({"weight_bits": "auto", "max_mib": 1.0, "min_db": 20.0}, "expected one of .*, found --max-mib and --min-db"),
         ({"weight_bits": "auto", "max_mib": 0.0}, "expected a number above 0 for --max-mib, found 0"),
         ({"weight_bits": "auto", "min_db": float("nan")}, "expected a number above 0 for --min-db, found nan"),
+        ({"weight_bits": "auto", "min_accuracy": 97.0}, r"expected --min-accuracy as a share, 0\.\.1, found 97"),
+        ({"weight_bits": "auto", "min_accuracy": 0.9, "min_db": 9.0}, "found --min-db and --min-accuracy"),
+        ({"min_accuracy": 0.9}, "expected --weight-bits auto beside --min-accuracy, found 8"),
         ({"weight_bits": 4, "max_mib": 1.0}, "expected --weight-bits auto beside --max-mib, found 4"),
         ({"min_db": 20.0}, "expected --weight-bits auto beside --min-db, found 8"),
     ],
@@ -244,3 +223,11 @@ def test_a_run_says_its_target_again() -> None:
     asked = RunSettings(weight_bits="auto", max_mib=2.5)
     assert asked.command() == "mobile-sdk run --weight-bits auto --max-mib 2.5"
     assert asked.asked_bits == BitTarget(max_mib=2.5)
+    accurate = RunSettings(weight_bits="auto", min_accuracy=0.97)
+    assert accurate.command() == "mobile-sdk run --weight-bits auto --min-accuracy 0.97"
+    assert accurate.asked_bits == BitTarget(min_accuracy=0.97)
+
+
+def test_a_run_without_classes_refuses_an_accuracy_before_it_trains() -> None:
+    with pytest.raises(SettingError, match=r"expected --min-accuracy for classification, .*, found it for detection"):
+        RunSettings(task="detection", weight_bits="auto", min_accuracy=0.5)
