@@ -31,7 +31,7 @@ from qat.preparation.weight_bits import FLOAT_BITS, four_bit_layers, int8_layers
 from qat.progress import say
 from qat.training.checkpoint import hash_net
 
-_METHOD = "1"  # other numbers of earlier releases are not taken up
+_METHOD = "2"  # other numbers of earlier releases are not taken up
 _BEFORE_ROUNDING = ("extremes", "range search", "equalisation", "range measurement")
 
 
