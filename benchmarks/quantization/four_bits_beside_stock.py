@@ -31,6 +31,7 @@ from mobile_sdk.cli.freed_memory import keep_freed_memory
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.comparison import compare
 from mobile_sdk.contract import Contract
+from mobile_sdk.devices.host import Host
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.graph.score_steps import in_steps
 from mobile_sdk.runtimes.tflite.session import open_interpreter
@@ -103,8 +104,8 @@ def our_file(
     program = quantize(net, contract, calibration, weight_bits=bits, progress=False)
     (bundle,) = lower(program, folder / f"ours-{bits}", runtimes=["tflite"])
     runtime, pixels = runtimes.get("tflite"), judged[:COMPARED].bytes(contract.image)
-    session = runtime.load(bundle.model_path, bundle.interface, threads=1)
-    found = in_steps([np.concatenate(each) for each in zip(*map(session.run, pixels), strict=True)], program.graph)
+    with Host().loaded(runtime, bundle.model_path, bundle.interface) as run:
+        found = in_steps(run(pixels), program.graph)
     expected = in_steps(Reference(program.graph).run(pixels), program.graph)
     return bundle.model_path, int(np.abs(found.astype(np.int64) - expected).max())
 
