@@ -54,6 +54,42 @@ class Agreement(Part):
     changed: Annotated[ChangedWinners | None, Field(exclude_if=lambda changed: changed is None)] = None
 
 
+class Confusion(Part):
+    """Counts images of one label that were given another; both are indices of the contract's labels."""
+
+    label: Count
+    found: Count
+    images: Images
+
+
+class ChangedImage(Part):
+    """Describes a held-out image whose winner in int8 is another than in float.
+
+    `position` counts the held-out images from 0, labels are indices of the contract's, and the true one is None if it
+    is not known. Shares are the winners' probabilities.
+    """
+
+    position: Count
+    label: Annotated[int | None, Field(ge=0, exclude_if=lambda label: label is None)] = None
+    float_label: Count
+    float_share: Share
+    int8_label: Count
+    int8_share: Share
+
+
+class Decisions(Part):
+    """Holds what float net and int8 reference take held-out images for.
+
+    `images` counts those of each label, and is empty if the labels are not known. Confusions are the most frequent
+    ones, of few labels all. `changed` are the images with the widest margins in float.
+    """
+
+    images: tuple[Count, ...] = ()
+    of_float: tuple[Confusion, ...] = ()
+    of_int8: tuple[Confusion, ...] = ()
+    changed: tuple[ChangedImage, ...] = ()
+
+
 class OutputNoise(Part):
     """Holds how near one output of the int8 reference comes to the float net's, on held-out images."""
 

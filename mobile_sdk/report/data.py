@@ -197,6 +197,37 @@ class Search(Document):
         return tuple(self.candidates[number] for number in self.taken)
 
 
+class ChangedPicture(Document):
+    """Holds a small drawing of a held-out image that int8 decides otherwise than float, by its position."""
+
+    position: int
+    png_base64: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/=]+$")]
+
+
+class BaselineBundle(Document):
+    """Holds the figures of one bundle of an earlier report."""
+
+    title: str
+    runtime: str
+    precision: str
+    outcome: Outcome | None = None
+    model_bytes: int
+    median_ms: float | None = None
+    interval_ms: Interval | None = None
+
+
+class Baseline(Document):
+    """Holds the figures of an earlier report that this one is compared with."""
+
+    name: str
+    date: str  # UTC, ISO 8601
+    program_sha256: str | None = None
+    outcome: Outcome
+    measured_on: str | None = None  # the device and its processor
+    qualities: tuple[QualityLine, ...] = ()
+    bundles: tuple[BaselineBundle, ...] = ()
+
+
 class Report(Document):
     """Holds a whole report; the page leaves out a section without data."""
 
@@ -205,7 +236,7 @@ class Report(Document):
     date: str  # UTC, ISO 8601
     program_sha256: str | None = None
     labels: int | None = None  # how many
-    label_names: tuple[str, ...] = ()  # if the record has shares for each label
+    label_names: tuple[str, ...] = ()  # if the record tells labels apart
     size_px: int | None = None  # of square RGB pictures
     input: Annotated[str | None, Field(exclude_if=lambda words: words is None)] = None  # what other nets read
     record: Record | None = None
@@ -214,9 +245,11 @@ class Report(Document):
     bundles: tuple[BundleLine, ...] = ()
     layers: tuple[Layer, ...] = ()
     golden: tuple[GoldenPicture, ...] = ()
+    changed: Annotated[tuple[ChangedPicture, ...], Field(exclude_if=lambda pictures: not pictures)] = ()
     numbers: Numbers | None = None
     predicted: tuple[PredictedLatency, ...] = ()
     search: Search | None = None
+    baseline: Annotated[Baseline | None, Field(exclude_if=lambda baseline: baseline is None)] = None
     environment: Environment
     commands: tuple[str, ...] = ()
 

@@ -110,6 +110,7 @@ def quantize_net(
     if plan and isinstance(pictures, Pictures):
         plan, taught = with_more_views(plan, pictures, contract)
     settings: dict[str, Any] = {
+        **({"float_training": dict(source.settings)} if source.settings else {}),
         **(plan_settings(plan) if plan else {}),
         **weight_settings(prepared, AUTO if allocated else bits),
     }
@@ -138,7 +139,13 @@ def quantize_net(
         program = with_change(program, in_int8, float_twin(net, contract), shown_by)
     if pictures:
         program = judged(program, task, net, pictures.validation, kept_away=pictures.kept_away)
-    of_float = {"quantized": "float32", "reference_quality": None, "agreement": None, "bit_allocation": None}
+    of_float = {
+        "quantized": "float32",
+        "reference_quality": None,
+        "agreement": None,
+        "decisions": None,
+        "bit_allocation": None,
+    }
     float_twin(net, contract, program.record.model_copy(update=of_float)).save(out / TWIN)
     program.save(out / PROGRAM)
     return program

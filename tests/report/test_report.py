@@ -213,7 +213,7 @@ def test_the_page_is_well_formed_and_accessible() -> None:
     assert next(attributes for tag, attributes in page.tags if tag == "html")["lang"] == "en"
     assert all(attributes.get("alt") for tag, attributes in page.tags if tag == "img")
     plots = [attributes for tag, attributes in page.tags if attributes.get("role") == "img"]
-    assert len(plots) == 5 and all(attributes["aria-label"] for attributes in plots)
+    assert len(plots) == 9 and all(attributes["aria-label"] for attributes in plots)
     assert all(attributes.get("scope") in ("col", "row") for tag, attributes in page.tags if tag == "th")
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
