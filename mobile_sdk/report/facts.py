@@ -53,12 +53,14 @@ def next_step(report: Report) -> str:
     if report.outcome == "fail":
         return "The failed checks are listed below with what was required and what was found."
     if report.outcome == "not_run":
-        return "Verify the bundles: mobile-sdk verify BUNDLE… --program program.pt2 --data DIR."
+        return "Verify the bundles: `mobile-sdk verify BUNDLE… --program program.pt2 --data DIR`."
     if report.numbers is None:
-        return "Next: measure the bundles with mobile-sdk bench, on a phone with --device adb."
+        return "Next: measure the bundles, `mobile-sdk bench BUNDLE…`, on a phone with `--device adb`."
     if not is_device(report):
-        return "Next: measure it on a phone, mobile-sdk bench --device adb, and put it into the app, mobile-sdk embed."
-    return "Next: put the bundles into the app with mobile-sdk embed."
+        return (
+            "Next: measure them on a phone, `mobile-sdk bench --device adb`; `mobile-sdk embed` puts them into the app."
+        )
+    return "Next: put the bundles into the app, `mobile-sdk embed`."
 
 
 def is_device(report: Report) -> bool:

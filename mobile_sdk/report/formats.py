@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from mobile_sdk.comparison import Comparison as Distance
 from mobile_sdk.report.data import Report
 
@@ -16,6 +18,7 @@ def filters(report: Report) -> dict[str, Any]:
     """Returns the filters by which the page's templates write numbers."""
     return {
         "by_count": _by_count,
+        "code": _code,
         "date": date,
         "decibels": decibels,
         "mean_steps": _mean_steps,
@@ -101,6 +104,12 @@ def _parsed(text: str) -> Any:
 
 def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _code(text: str) -> Markup:
+    """Returns the text with what stands between backticks set as code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup().join(Markup("<code>{}</code>").format(each) if at % 2 else each for at, each in enumerate(parts))
 
 
 def _plain_mib(size_mib: float | None) -> str:

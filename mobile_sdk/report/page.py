@@ -50,7 +50,7 @@ def render(report: Report) -> str:
 
 
 def _context(report: Report) -> dict[str, Any]:
-    measured = _measured(report)
+    measured, compared = _measured(report), baseline_rows(report)
     layers = [(number, layer) for number, layer in enumerate(report.layers, start=1) if layer.sqnr_db is not None]
     return {
         "report": report,
@@ -62,7 +62,8 @@ def _context(report: Report) -> dict[str, Any]:
         "tally": tally(report),
         "skipped": report.outcomes.count("not_run"),
         "glanced": report.golden[: SECTIONS[report.task].glanced],
-        "baseline_rows": baseline_rows(report),
+        "baseline_rows": compared,
+        "worse": list(dict.fromkeys(row.figure for row in compared if row.word == "worse")),
         "places_differ": places_differ(report),
         "label_rows": label_rows(report),
         "label_lines": list(_label_lines(report)),
@@ -116,10 +117,11 @@ def _plots(report: Report) -> dict[str, Any]:
     drawn: dict[str, Any] = dict.fromkeys(names, "")
     drawn |= {"curves": page_plots.curves, "kernels": list(_kernel_plots(report))}
     if report.qualities:
+        title = SECTIONS[report.task].title
         in_float = {line.title for line in report.bundles if line.precision == "float32"}
         drawn["qualities"] = head_plots.qualities(
             report.qualities,
-            x_label=f"{SECTIONS[report.task].title.lower()} (%)",
+            x_label=f"{title[0].lower()}{title[1:]} (%)",
             in_float=in_float | {FLOAT_NET},
             shows_intervals=TASKS[report.task].counts_images,
             baseline=report.baseline,
