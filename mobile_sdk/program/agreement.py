@@ -11,8 +11,8 @@ from pydantic import Field
 from mobile_sdk.contract import Part
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
-Images = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Images = Annotated[int, Field(ge=1, le=2**31 - 1)]
 WholeImages = Annotated[int | None, Field(ge=1, exclude_if=lambda count: count is None)]
 _FEW = 3
 KeptAway = Annotated[bool, Field(exclude_if=lambda is_kept: is_kept)]
@@ -70,7 +70,7 @@ class ChangedImage(Part):
     """
 
     position: Count
-    label: Annotated[int | None, Field(ge=0, exclude_if=lambda label: label is None)] = None
+    label: Annotated[Count | None, Field(exclude_if=lambda label: label is None)] = None
     float_label: Count
     float_share: Share
     int8_label: Count
@@ -88,6 +88,12 @@ class Decisions(Part):
     of_float: tuple[Confusion, ...] = ()
     of_int8: tuple[Confusion, ...] = ()
     changed: tuple[ChangedImage, ...] = ()
+
+    def fit(self, labels: int) -> bool:
+        """Tells whether they are decisions between so many labels."""
+        pairs = [(each.label, each.found) for each in (*self.of_float, *self.of_int8)]
+        pairs += [(each.label or 0, max(each.float_label, each.int8_label)) for each in self.changed]
+        return len(self.images) in (0, labels) and all(max(pair) < labels for pair in pairs)
 
 
 class OutputNoise(Part):

@@ -1,11 +1,11 @@
 """Defines `report.json`, which holds everything that the report says; the page is drawn from it alone."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mobile_sdk.benchmarking.measurements import Numbers
-from mobile_sdk.benchmarking.statistics import Interval, wilson_interval
+from mobile_sdk.benchmarking.statistics import LEAST_MS, MOST_MS, Interval, wilson_interval
 from mobile_sdk.bundle.manifest import StructureEntry
 from mobile_sdk.comparison import Comparison
 from mobile_sdk.contract import Task
@@ -211,8 +211,8 @@ class BaselineBundle(Document):
     runtime: str
     precision: str
     outcome: Outcome | None = None
-    model_bytes: int
-    median_ms: float | None = None
+    model_bytes: Annotated[int, Field(ge=0, le=2**50)]
+    median_ms: Annotated[float | None, Field(ge=LEAST_MS, le=MOST_MS)] = None
     interval_ms: Interval | None = None
 
 
@@ -252,6 +252,13 @@ class Report(Document):
     baseline: Annotated[Baseline | None, Field(exclude_if=lambda baseline: baseline is None)] = None
     environment: Environment
     commands: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_what_is_decided(self) -> Self:
+        decisions = self.record.decisions if self.record else None
+        if decisions is not None and not decisions.fit(len(self.label_names)):
+            raise ValueError(f"expected decisions between the {len(self.label_names)} labels, found others")
+        return self
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:

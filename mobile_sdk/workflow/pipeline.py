@@ -12,6 +12,7 @@ from mobile_sdk.workflow.deployment import Deployment, deploy, step
 from mobile_sdk.workflow.output_paths import folder_to_write
 from mobile_sdk.workflow.quantization import plan_in_int8, quantize_net
 from mobile_sdk.workflow.run_files import NET_FILE
+from mobile_sdk.workflow.run_folder import logged
 from mobile_sdk.workflow.settings import RunSettings
 from mobile_sdk.workflow.sources.source_net import SourceNet, trained
 from mobile_sdk.workflow.sources.start import Start, choose_start
@@ -53,12 +54,13 @@ def _learn(asked: RunSettings) -> tuple[Program, Path, Any]:
         say(f"{len(pictures.train)} pictures to learn from, {len(pictures.validation)} to validate")
         say(task.described(pictures))
     folder = folder_to_write(asked.out or Path("runs", start.contract.name))
-    source = _float_net(start, asked, plan, folder)
-    with step(3, "train in int8 and freeze" if epochs else "calibrate and freeze"):
-        finetune = plan_in_int8(source, epochs, plan) if epochs else None
-        program = quantize_net(
-            source, pictures, finetune, folder, weight_bits=asked.asked_bits, overwrite=asked.overwrite
-        )
+    with logged(folder, asked.tensorboard):
+        source = _float_net(start, asked, plan, folder)
+        with step(3, "train in int8 and freeze" if epochs else "calibrate and freeze"):
+            finetune = plan_in_int8(source, epochs, plan) if epochs else None
+            program = quantize_net(
+                source, pictures, finetune, folder, weight_bits=asked.asked_bits, overwrite=asked.overwrite
+            )
     return program, folder, pictures.validation
 
 

@@ -1,5 +1,7 @@
 """Names the files in a run's folder, writes its net, and gives a training's epochs and plan as a record holds them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,8 @@ from typing import Any
 from torch import nn
 
 from mobile_sdk.errors import SettingError
-from mobile_sdk.workflow.run_files import INT8_TRAINING, NET_FILE, TRAINING
+from mobile_sdk.workflow.run_files import INT8_TRAINING, NET_FILE, TENSORBOARD, TRAINING
+from qat.event_log import log_to_tensorboard
 from qat.nets.saved_net import SavedNet, read_header, save_net
 from qat.progress import say
 from qat.training.checkpoint_file import CHECKPOINT_FILE, drop_former
@@ -38,6 +41,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(each) for each in value]
     return value if isinstance(value, int | float | str | None) else str(value)
+
+
+@contextmanager
+def logged(folder: Path, tensorboard: bool) -> Iterator[None]:
+    """Writes the epochs of trainings inside the `with` into `folder/tensorboard` too, if that is asked for."""
+    if not tensorboard:
+        yield
+        return
+    with log_to_tensorboard(folder / TENSORBOARD):
+        say(f"epochs are logged: tensorboard --logdir {folder / TENSORBOARD}")
+        yield
 
 
 def check_net_file(folder: Path, overwrite: bool) -> None:

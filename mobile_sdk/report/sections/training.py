@@ -31,7 +31,8 @@ def trainings(report: Report) -> Iterator[Training]:
     if record is None:
         return
     settings = {name: value for name, value in record.settings.items() if name != _FLOAT_SETTINGS}
-    of_float: Any = record.settings.get(_FLOAT_SETTINGS) or {}
+    given: Any = record.settings.get(_FLOAT_SETTINGS)
+    of_float = given if isinstance(given, dict) else {}
     own = {"float": of_float, "qat": settings} if record.quantized == "qat" else {"float": of_float or settings}
     for stage in dict.fromkeys(_stage(epoch) for epoch in record.history):
         curves = _curves([epoch for epoch in record.history if _stage(epoch) == stage])
@@ -42,9 +43,14 @@ def trainings(report: Report) -> Iterator[Training]:
 
 def _training(title: str, settings: Mapping[str, Any], curves: dict[str, Series]) -> Training:
     stages: Any = settings.get(_CALIBRATION)
-    is_table = isinstance(stages, list) and all(isinstance(each, dict) and each.keys() >= _STAGE for each in stages)
+    is_table = isinstance(stages, list) and all(map(_is_stage, stages))
     rows = [(name, value) for name, value in settings.items() if not (is_table and name == _CALIBRATION)]
     return Training(title=title, settings=rows, calibration=stages if is_table else [], curves=curves)
+
+
+def _is_stage(value: Any) -> bool:
+    is_row = isinstance(value, dict) and value.keys() >= _STAGE
+    return is_row and isinstance(value["sqnr_db"], float | None)
 
 
 def _stage(epoch: dict[str, Any]) -> str:
