@@ -254,10 +254,15 @@ class Report(Document):
     commands: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _names_what_is_decided(self) -> Self:
-        decisions = self.record.decisions if self.record else None
-        if decisions is not None and not decisions.fit(len(self.label_names)):
-            raise ValueError(f"expected decisions between the {len(self.label_names)} labels, found others")
+    def _names_every_label(self) -> Self:
+        labels, record = len(self.label_names), self.record
+        if record is None:
+            return self
+        if record.decisions is not None and not record.decisions.fit(labels):
+            raise ValueError(f"expected decisions between the {labels} labels, found others")
+        by_class = [each.by_class for each in (record.float_quality, record.reference_quality) if each]
+        if labels and any(each is not None and len(each) != labels for each in by_class):
+            raise ValueError(f"expected the quality of {labels} labels, found that of others")
         return self
 
     @property

@@ -85,7 +85,7 @@ def setting(value: Any) -> str:
     if isinstance(value, Mapping):
         rest = {name: inner for name, inner in value.items() if name not in ("kind", "name", "stage")}
         title = next((str(value[name]) for name in ("kind", "name", "stage") if name in value), "")
-        inside = ", ".join(f"{name.replace('_', ' ')} {setting(inner)}" for name, inner in rest.items())
+        inside = ", ".join(f"{name} {setting(inner)}" for name, inner in rest.items())
         return (f"{title}: {inside}" if title and inside else title or inside) or "its defaults"
     if isinstance(value, Sequence):
         is_nested = any(isinstance(inner, Mapping) for inner in value)

@@ -54,7 +54,7 @@ def _learn(asked: RunSettings) -> tuple[Program, Path, Any]:
         say(f"{len(pictures.train)} pictures to learn from, {len(pictures.validation)} to validate")
         say(task.described(pictures))
     folder = folder_to_write(asked.out or Path("runs", start.contract.name))
-    with logged(folder, asked.tensorboard):
+    with logged(folder, tensorboard=asked.tensorboard):
         source = _float_net(start, asked, plan, folder)
         with step(3, "train in int8 and freeze" if epochs else "calibrate and freeze"):
             finetune = plan_in_int8(source, epochs, plan) if epochs else None

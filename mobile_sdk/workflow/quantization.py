@@ -57,7 +57,7 @@ def quantize(asked: QuantizeSettings, *, progress: Progress = True) -> Program:
         if asked.licence is not None:
             source = replace(source, contract=licensed(source.contract, asked.licence))
         folder = folder_to_write(asked.out)
-        with logged(folder, asked.tensorboard):
+        with logged(folder, tensorboard=asked.tensorboard):
             return quantize_net(
                 source,
                 pictures,

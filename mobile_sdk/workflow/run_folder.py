@@ -44,7 +44,7 @@ def _plain(value: Any) -> Any:
 
 
 @contextmanager
-def logged(folder: Path, tensorboard: bool) -> Iterator[None]:
+def logged(folder: Path, *, tensorboard: bool) -> Iterator[None]:
     """Writes the epochs of trainings inside the `with` into `folder/tensorboard` too, if that is asked for."""
     if not tensorboard:
         yield

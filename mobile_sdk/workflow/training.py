@@ -41,7 +41,7 @@ def train(asked: TrainSettings, *, progress: Progress = True) -> SourceNet:
         task.check_labelled(start.pictures, asked.data)
         say(task.described(start.pictures))
         folder = folder_to_write(asked.out)
-        with logged(folder, asked.tensorboard):
+        with logged(folder, tensorboard=asked.tensorboard):
             trained = train_net(start, plan, asked.data, folder, overwrite=asked.overwrite)
         end_others()
         return trained

@@ -54,7 +54,7 @@ def label_rows(report: Report) -> list[LabelRow]:
     """Returns a row a label, the worst in int8 first; none if the record has no quality by label."""
     record, names = report.record, report.label_names
     shares = [quality.by_class if quality else None for quality in _qualities(record)]
-    if not names or not any(shares) or any(each and len(each) != len(names) for each in shares):
+    if not names or not any(shares):
         return []
     counts = record.decisions.images if record and record.decisions else ()
     in_float, in_int8 = (each or (None,) * len(names) for each in shares)
