@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +23,7 @@ class _Log:
 _Current = ContextVar["_Log | None"]("event_log", default=None)
 
 
-@contextmanager
-def log_to_tensorboard(folder: str | os.PathLike[str]) -> Iterator[None]:
+def log_to_tensorboard(folder: str | os.PathLike[str]) -> AbstractContextManager[None]:
     """Writes every epoch that is trained inside the `with`: its loss, its shares (0..1), and its learning rate.
 
     Trainings in float go to `folder/float`, those in int8 to `folder/int8`; `tensorboard --logdir folder` shows both
@@ -35,13 +34,7 @@ def log_to_tensorboard(folder: str | os.PathLike[str]) -> Iterator[None]:
     """
     expect_path("folder", folder)
     needed("tensorboard", "logs of training", extra="tensorboard")
-    log = _Log(folder=Path(folder))
-    token = _Current.set(log)
-    try:
-        with log.stack:
-            yield
-    finally:
-        _Current.reset(token)
+    return _logging(Path(folder))
 
 
 def log_epoch(run: str, epoch: int, values: Mapping[str, float]) -> None:
@@ -58,3 +51,14 @@ def log_epoch(run: str, epoch: int, values: Mapping[str, float]) -> None:
     for name, value in values.items():
         log.writers[run].add_scalar(name, value, epoch)
     log.writers[run].flush()
+
+
+@contextmanager
+def _logging(folder: Path) -> Iterator[None]:
+    log = _Log(folder=folder)
+    token = _Current.set(log)
+    try:
+        with log.stack:
+            yield
+    finally:
+        _Current.reset(token)

@@ -48,6 +48,8 @@ def _learn(asked: RunSettings) -> tuple[Program, Path, Any]:
     _check_weights(task, asked)
     plan = choose_plan(task, asked, recipe=None, epochs=asked.epochs or task.epochs_of_run(asked.data))
     epochs = task.epochs_in_int8 if asked.qat_epochs is None else asked.qat_epochs
+    if asked.tensorboard and asked.epochs == 0 and not epochs:
+        raise SettingError("expected --tensorboard beside epochs, found none of them", hint="leave it out")
     with step(1, task.title_of_pictures):
         start = choose_start(asked, learns=asked.epochs != 0 or epochs > 0, trains_float=asked.epochs != 0)
         pictures = start.pictures

@@ -56,6 +56,8 @@ def quantize(asked: QuantizeSettings, *, progress: Progress = True) -> Program:
         source = source.split(asked.split)
         if asked.licence is not None:
             source = replace(source, contract=licensed(source.contract, asked.licence))
+        if asked.tensorboard and not epochs:
+            raise SettingError("expected --tensorboard beside epochs, found none of them", hint="leave it out")
         folder = folder_to_write(asked.out)
         with logged(folder, tensorboard=asked.tensorboard):
             return quantize_net(

@@ -57,7 +57,7 @@ def test_the_missing_package_is_named_with_its_extra_before_anything_begins(
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(MachineError, match=r"expected the package tensorboard .*mobile-sdk\[tensorboard\]"):
-        log_to_tensorboard(tmp_path).__enter__()
+        log_to_tensorboard(tmp_path)
     with logged(tmp_path, tensorboard=False):
         pass
     assert not list(tmp_path.iterdir())
