@@ -11,6 +11,7 @@ from mobile_sdk.report.sections.tasks import SECTIONS
 
 _BUSY = 1.0  # load average for each core
 _WILD_CV_SHARE = 1.0
+_NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ def facts(report: Report) -> list[Fact]:
 def answer(report: Report) -> str:
     """Returns a sentence that says if the bundles may ship, and why not."""
     if report.outcome == "fail":
-        return "Do not ship it yet: a check failed."
+        return "Do not ship it yet."
     if report.outcome == "not_run":
         return "Nothing here says that it may ship: nothing was verified, or not enough of it ran."
     exact = all(line.distance is None or line.distance.differing == 0 for line in report.bundles if _is_int8(line))
@@ -48,10 +49,23 @@ def answer(report: Report) -> str:
     return f"It may ship as far as the checks go: {says}."
 
 
+def failures(report: Report) -> list[tuple[str, str]]:
+    """Returns what failed, a check of a bundle or its budget, each with what was found."""
+    checks = [
+        (f"{check.name} of {line.title}", check.found)
+        for line in report.bundles
+        for check in line.checks
+        if check.outcome == "fail"
+    ]
+    measurements = report.numbers.measurements if report.numbers else ()
+    budgets = [(f"budget of {each.bundle}", each.reason or "") for each in measurements if each.verdict == "fail"]
+    return checks + budgets
+
+
 def next_step(report: Report) -> str:
     """Returns a sentence that says what to do next."""
     if report.outcome == "fail":
-        return "The failed checks are listed below with what was required and what was found."
+        return "What failed, with what was required and what was found:"
     if report.outcome == "not_run":
         return "Verify the bundles: `mobile-sdk verify BUNDLE… --program program.pt2 --data DIR`."
     if report.numbers is None:
@@ -128,8 +142,9 @@ def _distance_fact(report: Report) -> Fact | None:
     if not compared:
         return None
     worst = max(line.distance.max_steps for line in (exact or compared) if line.distance)
-    names = ", ".join(line.title for line in (exact or compared))
-    return Fact(title="Steps apart from the reference", value=steps(worst), note=names, section="distance")
+    names = [line.title for line in (exact or compared)]
+    note = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    return Fact(title="Steps apart from the reference", value=steps(worst), note=note, section="distance")
 
 
 def _latency_fact(report: Report) -> Fact | None:

@@ -14,7 +14,7 @@ from mobile_sdk.program.agreement import compared_on, few_lines
 from mobile_sdk.report.baseline import baseline_rows, places_differ
 from mobile_sdk.report.checks import check_rows, checked_bundles, open_checks, tally
 from mobile_sdk.report.data import GoldenPicture, Prediction, Report
-from mobile_sdk.report.facts import answer, busy_line, cv_warning_of, facts, is_device, next_step, warning_of
+from mobile_sdk.report.facts import answer, busy_line, cv_warning_of, facts, failures, is_device, next_step, warning_of
 from mobile_sdk.report.formats import date, filters, ms, ms_decimals
 from mobile_sdk.report.quality_lines import FLOAT_NET
 from mobile_sdk.report.sections.decisions import confusion_matrix, confusion_rows, label_rows
@@ -58,6 +58,7 @@ def _context(report: Report) -> dict[str, Any]:
         "style": Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
         "facts": facts(report),
         "answer": answer(report),
+        "failures": failures(report),
         "next_step": next_step(report),
         "tally": tally(report),
         "skipped": report.outcomes.count("not_run"),
