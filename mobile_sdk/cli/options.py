@@ -240,7 +240,7 @@ Tensorboard = Annotated[
     typer.Option(
         "--tensorboard",
         help="Write every epoch for TensorBoard too, below DIR/tensorboard. Needs: pip install "
-        "'mobile-sdk[tensorboard]'.",
+        "'.[tensorboard]'.",
     ),
 ]
 ClassBalance = Annotated[

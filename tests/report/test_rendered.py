@@ -52,7 +52,7 @@ onload = () => {
 
 
 def look(folder: Path, html: str, width: int, *, opens: bool = True) -> dict[str, Any]:
-    """What a browser says of the page in a window of that width, its folds opened."""
+    """Returns what a browser measures of the page in a window of that width, its folds opened."""
     frame = _LOOK.replace("WIDTH", str(width)).replace("OPEN", json.dumps(opens))
     (folder / "look.html").write_text(frame.replace("PAGE", escape(html, quote=True)), encoding="utf-8")
     words = ["chromium", *_FLAGS, f"--user-data-dir={folder / 'profile'}", "--dump-dom"]

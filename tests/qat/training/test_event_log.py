@@ -56,7 +56,7 @@ def test_the_missing_package_is_named_with_its_extra_before_anything_begins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorboard", None)
-    with pytest.raises(MachineError, match=r"expected the package tensorboard .*mobile-sdk\[tensorboard\]"):
+    with pytest.raises(MachineError, match=r"expected the package tensorboard .*\.\[tensorboard\]"):
         log_to_tensorboard(tmp_path)
     with logged(tmp_path, tensorboard=False):
         pass
