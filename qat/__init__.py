@@ -5,7 +5,7 @@ Pictures:  load_folder, load_mnist, load_unlabelled, load_arrays, load_shards, w
 Nets:      build_net, list_nets, build_detector, build_segmenter, load_weights, split_blocks.
 Training:  fit, fit_detector, fit_segmenter by a TrainPlan, with Distillation → History; pictures are changed by an
            Augmentation, DetectionAugmentation or SegmentationAugmentation;
-           evaluate, evaluate_detector, evaluate_segmenter; is_main_process.
+           evaluate, evaluate_detector, evaluate_segmenter; log_to_tensorboard; is_main_process.
 Int8:      quantize by a CalibrationPlan does it all; in steps: prepare → FakeQuantNet, calibrate, fit, freeze;
            float_twin is the float net that it is compared with.
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from qat.data.pictures import Pictures, load_folder, load_mnist, load_unlabelled
     from qat.data.shards.shards import load_shards, write_shards
     from qat.distributed.torchrun import is_main_process
+    from qat.event_log import log_to_tensorboard
     from qat.freezing.freezing import float_twin, freeze
     from qat.nets import build_net, list_nets
     from qat.nets.segmenters import build_segmenter
@@ -89,6 +90,7 @@ _HOMES = {
     "load_shards": "qat.data.shards.shards",
     "load_unlabelled": "qat.data.pictures",
     "load_weights": "qat.nets.weights.published",
+    "log_to_tensorboard": "qat.event_log",
     "prepare": "qat.preparation.preparation",
     "quantize": "qat.calibration.calibration",
     "split_blocks": "qat.preparation.block_splitting",
@@ -132,6 +134,7 @@ __all__ = [
     "load_shards",
     "load_unlabelled",
     "load_weights",
+    "log_to_tensorboard",
     "prepare",
     "quantize",
     "split_blocks",

@@ -14,7 +14,7 @@ from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.contract import Part
 from mobile_sdk.devices.android_app.state import AppState
 from mobile_sdk.devices.state import DeviceState
-from mobile_sdk.document import Document, cut
+from mobile_sdk.document import Document, cut, html_table
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.system.environment import Environment
 from mobile_sdk.system.seal import read_sealed
@@ -66,6 +66,9 @@ class Samples(Document):
         return median(self.end_to_end_ms) if self.end_to_end_ms else None
 
 
+_HEAD = ("Bundle", "Median", "95 % interval", "Model", "Advice")
+
+
 class Measurement(Document):
     """Holds one bundle's times, or the reason why there are none."""
 
@@ -106,6 +109,24 @@ class Measurement(Document):
             advice=advice,
             not_run=not_run,
         )
+
+    def __repr__(self) -> str:
+        """Returns the median with its interval, or why there is none, in one line."""
+        return cut(f"Measurement({', '.join(each for each in self._told() if each)})")
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return html_table("Time of one image", _HEAD, [self._told()])
+
+    def _told(self) -> tuple[str, str, str, str, str]:
+        """Returns the bundle, its median, its interval, the size of its model, and what speaks against the figures."""
+        size = f"{self.model_bytes / 2**20:.3g} MiB"
+        if self.summary is None:
+            return self.bundle, "not run", "", size, self.not_run or ""
+        interval = self.summary.median_interval_ms
+        band = f"{interval.low:.3g} to {interval.high:.3g} ms"
+        return self.bundle, f"{self.summary.median_ms:.3g} ms", band, size, self.advice or ""
 
     @model_validator(mode="after")
     def _summarized(self) -> Self:
@@ -161,6 +182,10 @@ class Numbers(Document):
         return cut(f"Numbers({self.device}, {', '.join(told)})")
 
     __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """Returns a table of every bundle's median, as notebooks show it."""
+        return html_table(f"Time of one image on {self.device}", _HEAD, [each._told() for each in self.measurements])
 
     @property
     def verdict(self) -> Outcome | None:

@@ -57,6 +57,7 @@ class PlanOptions:
 
     class_balance: options.ClassBalance = False
     seed: options.Seed = 0
+    tensorboard: options.Tensorboard = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -235,6 +235,13 @@ Recipe = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seeds weights, shuffling and augmentation.")]
+Tensorboard = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard",
+        help="Write every epoch for TensorBoard too, below DIR/tensorboard. Needs: pip install '.[tensorboard]'.",
+    ),
+]
 ClassBalance = Annotated[
     bool,
     typer.Option(

@@ -11,8 +11,8 @@ from pydantic import Field
 from mobile_sdk.contract import Part
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
-Images = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Images = Annotated[int, Field(ge=1, le=2**31 - 1)]
 WholeImages = Annotated[int | None, Field(ge=1, exclude_if=lambda count: count is None)]
 _FEW = 3
 KeptAway = Annotated[bool, Field(exclude_if=lambda is_kept: is_kept)]
@@ -52,6 +52,48 @@ class Agreement(Part):
     kept_away: KeptAway = True
     interval: Annotated[ShareInterval | None, Field(exclude_if=lambda interval: interval is None)] = None
     changed: Annotated[ChangedWinners | None, Field(exclude_if=lambda changed: changed is None)] = None
+
+
+class Confusion(Part):
+    """Counts images of one label that were given another; both are indices of the contract's labels."""
+
+    label: Count
+    found: Count
+    images: Images
+
+
+class ChangedImage(Part):
+    """Describes a held-out image whose winner in int8 is another than in float.
+
+    `position` counts the held-out images from 0, labels are indices of the contract's, and the true one is None if it
+    is not known. Shares are the winners' probabilities.
+    """
+
+    position: Count
+    label: Annotated[Count | None, Field(exclude_if=lambda label: label is None)] = None
+    float_label: Count
+    float_share: Share
+    int8_label: Count
+    int8_share: Share
+
+
+class Decisions(Part):
+    """Holds what float net and int8 reference take held-out images for.
+
+    `images` counts those of each label, and is empty if the labels are not known. Confusions are the most frequent
+    ones, of few labels all. `changed` are the images with the widest margins in float.
+    """
+
+    images: tuple[Count, ...] = ()
+    of_float: tuple[Confusion, ...] = ()
+    of_int8: tuple[Confusion, ...] = ()
+    changed: tuple[ChangedImage, ...] = ()
+
+    def fit(self, labels: int) -> bool:
+        """Tells whether they are decisions between so many labels."""
+        pairs = [(each.label, each.found) for each in (*self.of_float, *self.of_int8)]
+        pairs += [(each.label or 0, max(each.float_label, each.int8_label)) for each in self.changed]
+        return len(self.images) in (0, labels) and all(max(pair) < labels for pair in pairs)
 
 
 class OutputNoise(Part):

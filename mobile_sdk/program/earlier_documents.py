@@ -10,7 +10,15 @@ from pydantic import Field, JsonValue
 
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec, NetInput, Task, check_one_input
 from mobile_sdk.document import Document, parse_json
-from mobile_sdk.program.agreement import Agreement, ChangedWinners, KeptAway, OutputNoise, ShareInterval, WholeImages
+from mobile_sdk.program.agreement import (
+    Agreement,
+    ChangedWinners,
+    Decisions,
+    KeptAway,
+    OutputNoise,
+    ShareInterval,
+    WholeImages,
+)
 from mobile_sdk.program.record import BitAllocation, Record
 from mobile_sdk.tasks.class_quality import ByClass
 from mobile_sdk.tasks.quality import Quality
@@ -142,7 +150,7 @@ class EarlierAgreement(Document):
 class EarlierRecord(Document):
     """Holds a `Record` with accuracies.
 
-    No earlier file has `bit_allocation`: it is part of a digest if it says more than such a file did.
+    No earlier file has `bit_allocation` or `decisions`: they are part of a digest if they say more than such a file.
     """
 
     net: str
@@ -155,6 +163,7 @@ class EarlierRecord(Document):
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     bit_allocation: BitAllocation | None = Field(default=None, exclude_if=lambda choice: choice is None)
+    decisions: Decisions | None = Field(default=None, exclude_if=lambda decisions: decisions is None)
 
     @classmethod
     def of(cls, record: Record, tasks_measure: str) -> "EarlierRecord":
@@ -170,6 +179,7 @@ class EarlierRecord(Document):
             settings=record.settings,
             versions=record.versions,
             bit_allocation=record.bit_allocation,
+            decisions=record.decisions,
         )
 
     def read(self, measure: str) -> Record:
@@ -213,4 +223,7 @@ def read_record(text: str, contract: Contract, *, is_earlier: bool) -> Record:
     """Reads a program's `record.json`; raises pydantic's ValidationError if it is none."""
     if is_earlier:
         return EarlierRecord.model_validate_json(text).read(task_of(contract).measure)
-    return Record.model_validate_json(text)
+    record = Record.model_validate_json(text)
+    if record.decisions is not None and not record.decisions.fit(len(contract.labels)):
+        raise ValueError(f"expected decisions between the {len(contract.labels)} labels, found others")
+    return record

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from mobile_sdk.arguments import expect_path
 from mobile_sdk.contract import Contract, ImageSpec, TensorSpec
+from mobile_sdk.document import html_table
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph.checks.shape_check import check_shapes
 from mobile_sdk.graph.operators import Graph, Quantization
@@ -51,6 +52,24 @@ class Program:
     def __repr__(self) -> str:
         """Returns a description in one line."""
         return f"Program({self.contract.name!r}, {self.record.net}, {self.record.quantized}, {self.graph!r})"
+
+    def _repr_html_(self) -> str:
+        """Returns a table of what the program is and how good it is, as notebooks show it."""
+        record, contract = self.record, self.contract
+        both = {"Float net": record.float_quality, "Int8 reference": record.reference_quality}
+        rows = [
+            ("Net", record.net),
+            ("Quantized by", record.quantized),
+            ("Precision", f"{self.graph.precision}, {len(self.graph.operators)} operators"),
+            ("Input", str(contract.input)),
+            (
+                "Labels",
+                f"{len(contract.labels):,}: {', '.join(contract.labels[:5])}{' …' if contract.labels[5:] else ''}",
+            ),
+        ]
+        told = [(name, each) for name, each in both.items() if each]
+        rows += [(name, f"{each.measure} {each.value:.2%} of {each.images:,} images") for name, each in told]
+        return html_table(f"Program {contract.name}, for {contract.task}", ("", ""), rows)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the `.pt2` file `path`, whole or not at all; one program always gives the same bytes."""

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from mobile_sdk.contract import Part
 from mobile_sdk.document import FiniteJson
-from mobile_sdk.program.agreement import Agreement, OutputNoise
+from mobile_sdk.program.agreement import Agreement, Decisions, OutputNoise
 from mobile_sdk.tasks.quality import Quality
 
 
@@ -87,9 +87,9 @@ class BitAllocation(Part):
 class Record(Part):
     """Records how a program was made; it is for people, and nothing computes with it.
 
-    `outputs` has an entry for each output of a task that nothing else measures. `history` has one entry per epoch,
-    `settings` the settings of the net and the training, `versions` the packages. `bit_allocation` says how the bits of
-    layers were chosen, where they were.
+    `decisions` tell which images a classifier gets wrong. `outputs` has an entry for each output of a task that nothing
+    else measures. `history` has one entry per epoch, `settings` those of the net and the training, `versions` the
+    packages. `bit_allocation` says how the bits of layers were chosen, where they were.
     """
 
     net: str
@@ -97,6 +97,7 @@ class Record(Part):
     float_quality: Quality | None = None
     reference_quality: Quality | None = None
     agreement: Agreement | None = None
+    decisions: Annotated[Decisions | None, Field(exclude_if=lambda decisions: decisions is None)] = None
     outputs: Annotated[tuple[OutputNoise, ...], Field(exclude_if=lambda outputs: not outputs)] = ()
     history: tuple[dict[str, FiniteJson], ...] = ()
     settings: dict[str, FiniteJson] = Field(default_factory=dict)

@@ -14,6 +14,7 @@ from mobile_sdk.program.program import Program
 from mobile_sdk.report.data import BundleLine, Check, GoldenPicture, Layer, Report
 from mobile_sdk.report.plots.heat_map import heat_map
 from mobile_sdk.report.quality_lines import quality_lines
+from mobile_sdk.report.sections.decisions import changed_pictures
 from mobile_sdk.report.sections.golden import Golden
 from mobile_sdk.report.sections.tasks import SECTIONS
 from mobile_sdk.system.environment import describe_environment
@@ -50,6 +51,7 @@ def collect(
         bundles=tuple(lines),
         layers=tuple(Layer(tensor=tensor, module=module, sqnr_db=sqnr_db) for tensor, module, sqnr_db in layers),
         golden=tuple(_golden_pictures(verdicts, titles, bundles, pictures)),
+        changed=tuple(changed_pictures(program.record, program.contract.input, pictures)) if program else (),
         numbers=numbers,
         environment=numbers.environment if numbers else describe_environment(_versions(verdicts)),
         commands=tuple(commands),
@@ -65,7 +67,7 @@ def _read_by(spec: NetInput) -> dict[str, Any]:
 
 def _tells_labels(program: Program) -> bool:
     both = (program.record.float_quality, program.record.reference_quality)
-    return any(each and each.by_class for each in both)
+    return program.record.decisions is not None or any(each and each.by_class for each in both)
 
 
 def _task(verdicts: Sequence[Verdict]) -> Task:

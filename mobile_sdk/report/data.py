@@ -1,11 +1,11 @@
 """Defines `report.json`, which holds everything that the report says; the page is drawn from it alone."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mobile_sdk.benchmarking.measurements import Numbers
-from mobile_sdk.benchmarking.statistics import Interval, wilson_interval
+from mobile_sdk.benchmarking.statistics import LEAST_MS, MOST_MS, Interval, wilson_interval
 from mobile_sdk.bundle.manifest import StructureEntry
 from mobile_sdk.comparison import Comparison
 from mobile_sdk.contract import Task
@@ -197,6 +197,37 @@ class Search(Document):
         return tuple(self.candidates[number] for number in self.taken)
 
 
+class ChangedPicture(Document):
+    """Holds a small drawing of a held-out image that int8 decides otherwise than float, by its position."""
+
+    position: int
+    png_base64: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/=]+$")]
+
+
+class BaselineBundle(Document):
+    """Holds the figures of one bundle of an earlier report."""
+
+    title: str
+    runtime: str
+    precision: str
+    outcome: Outcome | None = None
+    model_bytes: Annotated[int, Field(ge=0, le=2**50)]
+    median_ms: Annotated[float | None, Field(ge=LEAST_MS, le=MOST_MS)] = None
+    interval_ms: Interval | None = None
+
+
+class Baseline(Document):
+    """Holds the figures of an earlier report that this one is compared with."""
+
+    name: str
+    date: str  # UTC, ISO 8601
+    program_sha256: str | None = None
+    outcome: Outcome
+    measured_on: str | None = None  # the device and its processor
+    qualities: tuple[QualityLine, ...] = ()
+    bundles: tuple[BaselineBundle, ...] = ()
+
+
 class Report(Document):
     """Holds a whole report; the page leaves out a section without data."""
 
@@ -205,7 +236,7 @@ class Report(Document):
     date: str  # UTC, ISO 8601
     program_sha256: str | None = None
     labels: int | None = None  # how many
-    label_names: tuple[str, ...] = ()  # if the record has shares for each label
+    label_names: tuple[str, ...] = ()  # if the record tells labels apart
     size_px: int | None = None  # of square RGB pictures
     input: Annotated[str | None, Field(exclude_if=lambda words: words is None)] = None  # what other nets read
     record: Record | None = None
@@ -214,11 +245,25 @@ class Report(Document):
     bundles: tuple[BundleLine, ...] = ()
     layers: tuple[Layer, ...] = ()
     golden: tuple[GoldenPicture, ...] = ()
+    changed: Annotated[tuple[ChangedPicture, ...], Field(exclude_if=lambda pictures: not pictures)] = ()
     numbers: Numbers | None = None
     predicted: tuple[PredictedLatency, ...] = ()
     search: Search | None = None
+    baseline: Annotated[Baseline | None, Field(exclude_if=lambda baseline: baseline is None)] = None
     environment: Environment
     commands: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_every_label(self) -> Self:
+        labels, record = len(self.label_names), self.record
+        if record is None:
+            return self
+        if record.decisions is not None and not record.decisions.fit(labels):
+            raise ValueError(f"expected decisions between the {labels} labels, found others")
+        by_class = [each.by_class for each in (record.float_quality, record.reference_quality) if each]
+        if labels and any(each is not None and len(each) != labels for each in by_class):
+            raise ValueError(f"expected the quality of {labels} labels, found that of others")
+        return self
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:

@@ -6,7 +6,8 @@ from mobile_sdk.program.record import Record
 from mobile_sdk.report.data import QualityLine
 from mobile_sdk.verification.verdict import Verdict
 
-_FIRST = ("float32 net", "int8 reference")
+FLOAT_NET = "float32 net"
+_FIRST = (FLOAT_NET, "int8 reference")
 
 
 def quality_lines(record: Record | None, verdicts: Sequence[Verdict], titles: Sequence[str]) -> Iterator[QualityLine]:

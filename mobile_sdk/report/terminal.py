@@ -6,7 +6,7 @@ from rich.table import Table
 
 from mobile_sdk.benchmarking.measurements import Measurement
 from mobile_sdk.report.data import BundleLine, Report
-from mobile_sdk.report.page import ms_decimals
+from mobile_sdk.report.formats import ms_decimals
 from mobile_sdk.tasks.registry import TASKS
 from mobile_sdk.verification.verdict import WORDS
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from mobile_sdk.bundle.manifest import StructureEntry
 from mobile_sdk.comparison import Comparison
-from mobile_sdk.document import Document, cut, schema_number_of
+from mobile_sdk.document import Document, cut, html_table, schema_number_of
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph.operators import Precision
 from mobile_sdk.system.seal import read_sealed, write_sealed
@@ -18,6 +18,7 @@ from mobile_sdk.verification.earlier_verdicts import upgraded
 
 Outcome = Literal["pass", "fail", "not_run"]
 WORDS: dict[Outcome, str] = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
+_MARKS: dict[Outcome, str] = {"pass": "✓ ", "fail": "✗ ", "not_run": "○ "}
 SCHEMA = 2
 MAX_VERDICTS_BYTES = 64 * 2**20
 MODEL_CHECK = "model file"
@@ -108,6 +109,13 @@ class Verdict(Document):
         return cut(f"Verdict({self.bundle!r}, {WORDS[self.status]}, {self.pictures} pictures, checks: {told}{failed})")
 
     __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """Returns the verdict and a table of its checks, those that did not pass first, as notebooks show it."""
+        ranked = sorted(self.checks, key=lambda check: ("fail", "not_run", "pass").index(check.outcome))
+        rows = [(_MARKS[check.outcome] + WORDS[check.outcome], check.name, check.found) for check in ranked]
+        title = f"{_MARKS[self.status]}{WORDS[self.status]}: {self.bundle} in {self.runtime} on {self.device}"
+        return html_table(f"{title}, {self.pictures:,} pictures", ("Outcome", "Check", "Found"), rows)
 
 
 class Verdicts(Document):

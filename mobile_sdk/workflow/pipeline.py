@@ -12,6 +12,7 @@ from mobile_sdk.workflow.deployment import Deployment, deploy, step
 from mobile_sdk.workflow.output_paths import folder_to_write
 from mobile_sdk.workflow.quantization import plan_in_int8, quantize_net
 from mobile_sdk.workflow.run_files import NET_FILE
+from mobile_sdk.workflow.run_folder import logged
 from mobile_sdk.workflow.settings import RunSettings
 from mobile_sdk.workflow.sources.source_net import SourceNet, trained
 from mobile_sdk.workflow.sources.start import Start, choose_start
@@ -47,18 +48,21 @@ def _learn(asked: RunSettings) -> tuple[Program, Path, Any]:
     _check_weights(task, asked)
     plan = choose_plan(task, asked, recipe=None, epochs=asked.epochs or task.epochs_of_run(asked.data))
     epochs = task.epochs_in_int8 if asked.qat_epochs is None else asked.qat_epochs
+    if asked.tensorboard and asked.epochs == 0 and not epochs:
+        raise SettingError("expected --tensorboard beside epochs, found none of them", hint="leave it out")
     with step(1, task.title_of_pictures):
         start = choose_start(asked, learns=asked.epochs != 0 or epochs > 0, trains_float=asked.epochs != 0)
         pictures = start.pictures
         say(f"{len(pictures.train)} pictures to learn from, {len(pictures.validation)} to validate")
         say(task.described(pictures))
     folder = folder_to_write(asked.out or Path("runs", start.contract.name))
-    source = _float_net(start, asked, plan, folder)
-    with step(3, "train in int8 and freeze" if epochs else "calibrate and freeze"):
-        finetune = plan_in_int8(source, epochs, plan) if epochs else None
-        program = quantize_net(
-            source, pictures, finetune, folder, weight_bits=asked.asked_bits, overwrite=asked.overwrite
-        )
+    with logged(folder, tensorboard=asked.tensorboard):
+        source = _float_net(start, asked, plan, folder)
+        with step(3, "train in int8 and freeze" if epochs else "calibrate and freeze"):
+            finetune = plan_in_int8(source, epochs, plan) if epochs else None
+            program = quantize_net(
+                source, pictures, finetune, folder, weight_bits=asked.asked_bits, overwrite=asked.overwrite
+            )
     return program, folder, pictures.validation
 
 

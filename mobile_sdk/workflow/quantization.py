@@ -18,7 +18,7 @@ from mobile_sdk.workflow.kept_float import with_change
 from mobile_sdk.workflow.main_process import end_others
 from mobile_sdk.workflow.output_paths import folder_to_write
 from mobile_sdk.workflow.run_files import INT8_TRAINING, PROGRAM, TWIN
-from mobile_sdk.workflow.run_folder import plan_settings, stage
+from mobile_sdk.workflow.run_folder import logged, plan_settings, stage
 from mobile_sdk.workflow.settings import QuantizeSettings
 from mobile_sdk.workflow.sources.package_nets import is_package_net, package_net
 from mobile_sdk.workflow.sources.published_weights import publisher_of, weights_file
@@ -56,16 +56,20 @@ def quantize(asked: QuantizeSettings, *, progress: Progress = True) -> Program:
         source = source.split(asked.split)
         if asked.licence is not None:
             source = replace(source, contract=licensed(source.contract, asked.licence))
-        return quantize_net(
-            source,
-            pictures,
-            plan_in_int8(source, epochs, source.task.plan(None, asked.data, None, 0)) if epochs else None,
-            folder_to_write(asked.out),
-            asked.calibration,
-            keep_float=asked.keep_float,
-            weight_bits=asked.asked_bits,
-            overwrite=asked.overwrite,
-        )
+        if asked.tensorboard and not epochs:
+            raise SettingError("expected --tensorboard beside epochs, found none of them", hint="leave it out")
+        folder = folder_to_write(asked.out)
+        with logged(folder, tensorboard=asked.tensorboard):
+            return quantize_net(
+                source,
+                pictures,
+                plan_in_int8(source, epochs, source.task.plan(None, asked.data, None, 0)) if epochs else None,
+                folder,
+                asked.calibration,
+                keep_float=asked.keep_float,
+                weight_bits=asked.asked_bits,
+                overwrite=asked.overwrite,
+            )
 
 
 def plan_in_int8(source: SourceNet, epochs: int, after: TrainPlan) -> TrainPlan:
@@ -110,6 +114,7 @@ def quantize_net(
     if plan and isinstance(pictures, Pictures):
         plan, taught = with_more_views(plan, pictures, contract)
     settings: dict[str, Any] = {
+        **({"float_training": dict(source.settings)} if source.settings else {}),
         **(plan_settings(plan) if plan else {}),
         **weight_settings(prepared, AUTO if allocated else bits),
     }
@@ -138,7 +143,13 @@ def quantize_net(
         program = with_change(program, in_int8, float_twin(net, contract), shown_by)
     if pictures:
         program = judged(program, task, net, pictures.validation, kept_away=pictures.kept_away)
-    of_float = {"quantized": "float32", "reference_quality": None, "agreement": None, "bit_allocation": None}
+    of_float = {
+        "quantized": "float32",
+        "reference_quality": None,
+        "agreement": None,
+        "decisions": None,
+        "bit_allocation": None,
+    }
     float_twin(net, contract, program.record.model_copy(update=of_float)).save(out / TWIN)
     program.save(out / PROGRAM)
     return program

@@ -49,7 +49,7 @@ class NetSettings:
 
     `data` is a folder, or "digits". `size` is a side in pixels, or "96x64", height and width; `channels` are 1 for
     grey, 3 for RGB and 4 for RGB and opacity. `net` is a name of `mobile-sdk nets` or a file whose architecture is
-    taken.
+    taken. With `tensorboard`, epochs are written in `out/tensorboard` too.
     """
 
     data: str = DIGITS
@@ -66,6 +66,7 @@ class NetSettings:
     epochs: int | None = None
     class_balance: bool = False
     seed: int = 0
+    tensorboard: bool = False
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -166,6 +167,7 @@ class QuantizeSettings:
     name: str | None = None
     licence: str | None = None
     out: Path = Path("runs/quantize")
+    tensorboard: bool = False
     overwrite: bool = False
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from mobile_sdk.system.progress import Progress
 from mobile_sdk.workflow.main_process import end_others
 from mobile_sdk.workflow.output_paths import folder_to_write
 from mobile_sdk.workflow.run_files import TRAINING
-from mobile_sdk.workflow.run_folder import check_net_file, plan_settings, save_trained, stage
+from mobile_sdk.workflow.run_folder import check_net_file, logged, plan_settings, save_trained, stage
 from mobile_sdk.workflow.settings import NetSettings, TrainSettings
 from mobile_sdk.workflow.sources.source_net import SourceNet
 from mobile_sdk.workflow.sources.start import Start, choose_start
@@ -40,7 +40,9 @@ def train(asked: TrainSettings, *, progress: Progress = True) -> SourceNet:
         start = choose_start(asked)
         task.check_labelled(start.pictures, asked.data)
         say(task.described(start.pictures))
-        trained = train_net(start, plan, asked.data, folder_to_write(asked.out), overwrite=asked.overwrite)
+        folder = folder_to_write(asked.out)
+        with logged(folder, tensorboard=asked.tensorboard):
+            trained = train_net(start, plan, asked.data, folder, overwrite=asked.overwrite)
         end_others()
         return trained
 

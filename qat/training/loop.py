@@ -16,6 +16,7 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.tasks.class_quality import ByClass, never_right
 from qat.data.content_hash import Fingerprint
 from qat.distributed.processes import Processes, current_processes
+from qat.event_log import log_epoch
 from qat.layers.convolution import safe_gradients
 from qat.layers.memory_format import lay_out
 from qat.progress import say, track
@@ -218,9 +219,14 @@ class _Run:
             self.history = History(epochs=(*self.history.epochs, result), by_label=self.by_label)
             if folder and self.processes.rank == 0:
                 save_checkpoint(folder, mark, self.state())
+            self.log(result)
             say(result.line(self.plan.epochs))
         if folder and self.processes.rank == 0:
             drop_former(folder / CHECKPOINT_FILE)
+
+    def log(self, result: Epoch) -> None:
+        values = result.model_dump(exclude={"epoch", "phases", "duration_s"}, exclude_none=True)
+        log_epoch("int8" if isinstance(self.net, Schedulable) else "float", result.epoch, values)
 
     def one_epoch(self, epoch: int) -> Epoch:
         start_s, losses = time.perf_counter(), 0.0

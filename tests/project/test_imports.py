@@ -32,7 +32,8 @@ MOBILE_SDK = (
     *("report", "embedding", "workflow", "cli", "__main__"),
 )
 QAT = (
-    *("steps", "arguments", "layers", "distributed", "progress", "data", "capture", "preparation", "freezing"),
+    *("steps", "arguments", "layers", "distributed", "event_log", "progress", "data", "capture"),
+    *("preparation", "freezing"),
     *("training", "calibration", "bit_allocation", "nets", "tasks", "search"),
 )
 QAT_MAY_USE = {

@@ -103,6 +103,7 @@ class Made:
                 "bundles": [self.bundle],
                 "commands": ["a"],
                 "pictures": data.validation,
+                "baseline": None,
             },
             "sdk.Contract": {"name": "n", "labels": ["a", "b"], "image": sdk.ImageSpec(), "task": "classification"},
             "sdk.ImageSpec": {"size_px": 32, "fit": "crop", "crop_share": 1.0, "mean_byte": (0, 0, 0)},
@@ -123,6 +124,7 @@ class Made:
             "qat.fit": {"net": net(), "pictures": data, "plan": plan, "contract": CONTRACT, "out": self.folder / "fit"},
             "qat.float_twin": {"net": net(), "contract": CONTRACT, "record": None},
             "qat.freeze": {"net": calibrated(), "contract": CONTRACT, "record": None},
+            "qat.log_to_tensorboard": {"folder": self.folder / "tensorboard"},
             "qat.prepare": {"net": net(), "contract": CONTRACT, "keep_float": (), "weight_bits": 8},
             "qat.quantize": {"net": net().eval(), "contract": CONTRACT, "pictures": data, "plan": calibration},
             "qat.split_blocks": {"net": net(), "parts": {}},
@@ -152,7 +154,7 @@ CALLS = {
     "sdk.RunSettings": ("data", "net", "width", "epochs", "seed", "out"),
     "sdk.to_bytes": ("sample", "spec"),
     "sdk.verify": ("bundle", "program", "pictures", "min_accuracy", "threads", "device", "runtime"),
-    "sdk.write_report": ("verdicts", "numbers", "program", "bundles", "commands", "pictures"),
+    "sdk.write_report": ("verdicts", "numbers", "program", "bundles", "commands", "pictures", "baseline"),
     "sdk.Contract": ("name", "labels", "image", "task"),
     "sdk.ImageSpec": ("size_px", "fit", "crop_share", "mean_byte"),
     "sdk.DetectionSpec": ("score_threshold", "iou_threshold", "max_detections"),
@@ -167,6 +169,7 @@ CALLS = {
     "qat.fit": ("net", "pictures", "plan", "contract"),
     "qat.float_twin": ("net", "contract", "record"),
     "qat.freeze": ("net", "contract", "record"),
+    "qat.log_to_tensorboard": ("folder",),
     "qat.prepare": ("net", "contract", "keep_float", "weight_bits"),
     "qat.quantize": ("net", "contract", "pictures", "plan"),
     "qat.split_blocks": ("net", "parts"),
@@ -391,6 +394,26 @@ def test_whatever_is_printed_is_one_short_line(made: Made) -> None:
             assert text.startswith(f"{type(each).__name__}("), text
     assert "60 pictures, 3 labels" in repr(data.train)
     assert "FAIL" in repr(made.verdict.model_copy(update={"status": "fail"}))
+
+
+def test_notebooks_show_tables_of_verdict_numbers_and_program(made: Made) -> None:
+    numbers = sdk.benchmark([made.bundle], quick=True)
+    hostile = made.verdict.model_copy(update={"bundle": "<script>"})
+    for each, told in (
+        (made.verdict, made.verdict.checks[0].name),
+        (hostile, "&lt;script&gt;"),
+        (made.program, made.program.record.net),
+        (numbers, made.bundle.path.name),
+        (numbers.measurements[0], made.bundle.path.name),
+    ):
+        html = each._repr_html_()
+        assert html.count("<table>") == html.count("</table>") == 1 and told in html and "<script>" not in html
+        assert len(html) < 20_000
+    assert repr(numbers.measurements[0]).startswith(f"Measurement({made.bundle.path.name}, ")
+    failed = made.verdict.model_copy(
+        update={"checks": (*made.verdict.checks, made.verdict.checks[0].model_copy(update={"outcome": "fail"}))}
+    )
+    assert failed._repr_html_().partition("<tbody>")[2].startswith("<tr><td>✗ FAIL")
 
 
 @pytest.mark.parametrize("labels", [2, 4, 1000])

@@ -213,7 +213,7 @@ def test_the_page_is_well_formed_and_accessible() -> None:
     assert next(attributes for tag, attributes in page.tags if tag == "html")["lang"] == "en"
     assert all(attributes.get("alt") for tag, attributes in page.tags if tag == "img")
     plots = [attributes for tag, attributes in page.tags if attributes.get("role") == "img"]
-    assert len(plots) == 5 and all(attributes["aria-label"] for attributes in plots)
+    assert len(plots) == 9 and all(attributes["aria-label"] for attributes in plots)
     assert all(attributes.get("scope") in ("col", "row") for tag, attributes in page.tags if tag == "th")
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -410,3 +410,48 @@ def test_a_report_of_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="found nothing"):
         write_report(tmp_path / "report.html")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_failed_is_at_the_head_of_the_page_with_what_was_found() -> None:
+    line = report().bundles[0]
+    checks = tuple(Check(name=f"check {number}", outcome="fail", found=f"found {number}") for number in range(3))
+    page = Page(render(report(bundles=(line.model_copy(update={"checks": checks}),), numbers=numbers(max_ms=1.0))))
+    head = page.text.partition("Accuracy 97.90 %")[0]
+    for told in (
+        "Do not ship it yet",
+        "check 0 of fruit.tflite found 0",
+        "check 2 of fruit.tflite found 2",
+        "and 1 more",
+    ):
+        assert told in head, told
+
+
+def test_checks_that_did_not_pass_come_first_and_the_rest_folds() -> None:
+    html = render(report())
+    section = html[html.index('<section id="checks">') : html.index('<section id="latency">')]
+    shown, _, folded = section.partition("<details>")
+    assert "this is no Mac" in shown and "0 of 10,000 differ" not in shown
+    assert folded.index("Apple&#39;s runtime") < folded.index("0 of 10,000 differ")
+
+
+def test_a_time_that_is_worth_little_is_said_to_be_beside_the_figure() -> None:
+    first, *others = numbers().measurements
+    assert first.summary is not None
+    wild = first.summary.model_copy(update={"cv_share": 17.976})
+    measured = (first.model_copy(update={"summary": wild}), *others)
+    text = Page(render(report(numbers=numbers().model_copy(update={"measurements": measured})))).text
+    assert "1797.6 interrupted runs: the median stands" in text
+    loose = first.summary.model_copy(update={"robust_cv_share": 0.31})
+    measured = (first.model_copy(update={"summary": loose, "advice": loose.advice}), *others)
+    text = Page(render(report(numbers=numbers().model_copy(update={"measurements": measured})))).text
+    assert text.count("scatters by 31 %: no verdict") == 2, "at the head, and in the table"
+    busy = numbers().model_copy(update={"load_average_before": 9.3})
+    text = Page(render(report(numbers=busy))).text
+    assert "the machine was busy" in text and "a load of 9.3 on 2 cores" in text
+
+
+def test_the_contents_lead_to_every_section() -> None:
+    page = Page(render(report()))
+    sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
+    links = [str(attributes["href"])[1:] for tag, attributes in page.tags if tag == "a"]
+    assert len(sections) > 8 and set(sections) <= set(links) and set(links) <= set(sections)

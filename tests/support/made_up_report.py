@@ -13,10 +13,18 @@ from mobile_sdk.benchmarking.statistics import ratio, summarize
 from mobile_sdk.bundle.manifest import StructureEntry
 from mobile_sdk.comparison import Comparison
 from mobile_sdk.devices.state import read_state
-from mobile_sdk.program.agreement import Agreement, ChangedWinners, ShareInterval
+from mobile_sdk.program.agreement import (
+    Agreement,
+    ChangedImage,
+    ChangedWinners,
+    Confusion,
+    Decisions,
+    ShareInterval,
+)
 from mobile_sdk.program.record import Record
 from mobile_sdk.report.data import (
     BundleLine,
+    ChangedPicture,
     Check,
     GoldenPicture,
     Layer,
@@ -202,3 +210,39 @@ def report(**changes: Any) -> Report:
         commands=("mobile-sdk run --net mobilenet_v2",),
     )
     return whole.model_copy(update=changes)
+
+
+LABEL_NAMES = ("apple", "pear", "an apricot from the garden")
+DECISIONS = Decisions(
+    images=(40, 30, 30),
+    of_float=(Confusion(label=0, found=1, images=4),),
+    of_int8=(Confusion(label=0, found=1, images=7), Confusion(label=2, found=0, images=2)),
+    changed=(ChangedImage(position=17, label=0, float_label=0, float_share=0.5134, int8_label=1, int8_share=0.4876),),
+)
+
+
+def whole_report(bundles: int = 5, **changes: Any) -> Report:
+    """Returns such a report with everything that a run of a classifier has, and as many bundles."""
+    made = report()
+    assert made.record is not None
+    accuracies = {"float_quality": (0.9, 1.0, 1.0), "reference_quality": (0.825, 1.0, 0.9333)}
+    qualities = {
+        name: Quality(measure="top-1 accuracy", value=0.9, images=100, by_class=shares)
+        for name, shares in accuracies.items()
+    }
+    settings = {
+        "float_training": {"epochs": 2, "optimizer": {"kind": "AdamW", "betas": [0.9, 0.999]}},
+        "optimizer": "{'weight_steps': 0.001, 'betas': (0.9, 0.99)}",
+        "learning_rate": 0.025076258927583694,
+        "schedule": {"kind": "Cosine"},
+        "ema_decay": None,
+        "calibration": [{"stage": "extremes", "sqnr_db": 32.26, "is_kept": True}],
+    }
+    record = made.record.model_copy(update={"decisions": DECISIONS, "settings": settings, **qualities})
+    lines = tuple(
+        made.bundles[0].model_copy(update={"title": name, "bundle": name})
+        for name in (f"fruit-{number}-of-the-garden.executorch" for number in range(bundles))
+    )
+    changed = (ChangedPicture(position=17, png_base64=png()),)
+    update = {"label_names": LABEL_NAMES, "record": record, "bundles": lines, "changed": changed, **changes}
+    return made.model_copy(update=update)

@@ -43,6 +43,12 @@ def report(
     redraw: Annotated[
         Path | None, typer.Option("--from", metavar="FILE", help="A report.json: draw its page again, from it alone.")
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            "--baseline", metavar="FILE|DIR", help="Another run's report.json, or its folder: set both side by side."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The page; report.json goes beside it.")] = Path(
         "report.html"
     ),
@@ -64,7 +70,7 @@ def report(
     if redraw is not None:
         if any(vars(shown).values()):
             raise SettingError("expected --from alone, found other inputs beside it", hint="leave the others out")
-        written = redraw_report(redraw, out)
+        written = redraw_report(redraw, out, baseline=baseline)
     else:
         loaded = Program.load(shown.program) if shown.program else None
         measured = read_numbers(shown.numbers) if shown.numbers else None
@@ -76,6 +82,7 @@ def report(
             bundles=[open_bundle(path) for path in shown.bundles or ()],
             predicted=_predicted(loaded, measured, shown.predict) if shown.predict else (),
             search=read_summary(shown.search) if shown.search else None,
+            baseline=baseline,
         )
     if json:
         show_json(written.model_dump(mode="json"))

@@ -87,6 +87,7 @@ class Int8Options:
         str | None,
         typer.Option("--licence", metavar="TEXT", help="The model's licence, which its files carry: Apache-2.0 …"),
     ] = None
+    tensorboard: options.Tensorboard = False
 
 
 def quantize(
@@ -123,6 +124,7 @@ def quantize(
         split=named_parts(int8.split),
         licence=int8.licence,
         out=out,
+        tensorboard=int8.tensorboard,
         overwrite=result.overwrite,
     )
     _show(quantize_net(asked), out, result.json)

@@ -7,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from mobile_sdk.report.data import Search
-from mobile_sdk.report.plots.page_plots import STYLE
+from mobile_sdk.report.plots.canvas import STYLE
 from mobile_sdk.report.plots.sensitivity_plot import COLORS, INK, MUTED, PAPER
 from mobile_sdk.report.sections.pareto import ParetoColors, draw_pareto
 from mobile_sdk.system.atomic_files import write_bytes

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from mobile_sdk.analysis.sensitivity import LayerSensitivity, Sensitivity
 from mobile_sdk.errors import SettingError
-from mobile_sdk.report.plots.page_plots import STYLE
+from mobile_sdk.report.plots.canvas import STYLE
 from mobile_sdk.system.atomic_files import write_bytes
 
 SUFFIXES = (".svg", ".png")

@@ -48,6 +48,8 @@ SECTION = TaskSection(
     title="Accuracy",
     quality_template="accuracy.html.j2",
     golden_template="predictions.html.j2",
+    glance_template="glance_predictions.html.j2",
+    glanced=3,
     golden_note="Probabilities in %.",
     answers=golden_predictions,
 )

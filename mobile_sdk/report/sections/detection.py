@@ -31,6 +31,8 @@ SECTION = TaskSection(
     title="Average precision",
     quality_template="precision.html.j2",
     golden_template="boxes.html.j2",
+    glance_template="boxes.html.j2",
+    glanced=1,
     golden_note="Boxes are what the golden outputs give.",
     answers=golden_boxes,
 )

@@ -31,6 +31,8 @@ SECTION = TaskSection(
     title="Outputs",
     quality_template="output_noise.html.j2",
     golden_template="output_ranges.html.j2",
+    glance_template="output_ranges.html.j2",
+    glanced=1,
     golden_note="Values are the real ones that codes stand for; a map's channels come last.",
     answers=golden_ranges,
 )

@@ -30,11 +30,11 @@ def draw_pareto(axes: Axes, search: Search, colors: ParetoColors) -> None:
     axes.plot(*_columns(way), color=colors.taken, linewidth=1.0, marker="o", markersize=3.5, label="taken")
     axes.scatter(*_columns(way[:1]), s=70, marker="s", color=colors.ink, zorder=4, label="start net")
     axes.scatter(*_columns(way[-1:]), s=110, marker="*", color=colors.taken, zorder=5, label="result")
-    axes.set_title(f"{below} more candidates lie below" if below else "", loc="left", fontsize=9, color=colors.muted)
+    axes.set_title(f"{below} more candidates lie below" if below else "", loc="left", color=colors.muted)
     axes.set_ylim(low, high)
     axes.set_xlabel(f"latency (ms): {search.latencies}")
     axes.set_ylabel("accuracy, short training (%)")
-    axes.figure.legend(loc="outside upper center", ncols=6, handlelength=1.6, columnspacing=1.2)
+    axes.figure.legend(loc="outside upper center", ncols=3, handlelength=1.6, columnspacing=1.2)
 
 
 def _target(search: Search) -> str:

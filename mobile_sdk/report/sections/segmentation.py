@@ -82,6 +82,8 @@ SECTION = TaskSection(
     title="Mean IoU",
     quality_template="overlap.html.j2",
     golden_template="masks.html.j2",
+    glance_template="masks.html.j2",
+    glanced=1,
     golden_note="Masks are what the golden outputs give, pale where the truth asks no label.",
     answers=golden_masks,
 )

@@ -1,7 +1,7 @@
 """Holds the float net that is to be quantized, and reads one that `train` wrote."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,6 +29,7 @@ class SourceNet:
     name: str
     contract: Contract
     history: tuple[dict[str, Any], ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of that training
     by_label: ByClass | None = None
     can_teach: bool = True
 
@@ -41,6 +42,7 @@ class SourceNet:
             name=task.title(saved.title),
             contract=saved.contract,
             history=saved.history,
+            settings=saved.settings,
             by_label=saved.by_label,
         )
 

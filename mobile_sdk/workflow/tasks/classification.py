@@ -12,7 +12,7 @@ from mobile_sdk.comparison import top1
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.graph.score_steps import real_values
-from mobile_sdk.program.agreement import Agreement
+from mobile_sdk.program.agreement import Agreement, Decisions
 from mobile_sdk.program.expected_scores import expected_scores
 from mobile_sdk.program.program import Program
 from mobile_sdk.tasks.class_quality import right_counts, shares_of
@@ -20,7 +20,7 @@ from mobile_sdk.tasks.classification import MEASURE
 from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.workflow.choices import DIGITS, RECIPES, check_choice
 from mobile_sdk.workflow.tasks import labelled_pictures
-from mobile_sdk.workflow.tasks.judged_pictures import agreement_of, to_judge_on
+from mobile_sdk.workflow.tasks.judged_pictures import agreement_of, decisions_of, to_judge_on
 from mobile_sdk.workflow.tasks.named_net import build_named, header_fields
 from mobile_sdk.workflow.tasks.score_check import check_scores
 from mobile_sdk.workflow.tasks.task import Composer, Task
@@ -151,7 +151,7 @@ class Classification(Task[Pictures]):
         return pictures.train
 
     def judged(self, net: nn.Module, program: Program, held_out: PictureSet) -> dict[str, Any]:
-        """Returns top-1 accuracy, if the pictures have labels, and how far int8 scores are from the float net's.
+        """Returns top-1 accuracy and confusions, if the pictures have labels, and how far int8 is from the float net.
 
         Few pictures are compared with crops of them; accuracy is that of the pictures alone.
         """
@@ -161,9 +161,10 @@ class Classification(Task[Pictures]):
         codes = expected_scores(program, compared.bytes(program.contract.input))
         (found,) = real_values(codes, program.graph)
         agreement = agreement_of(found, wanted, compared, whole_images=count)
-        fields: dict[str, Agreement | Quality] = {"agreement": agreement}
-        if min(held_out.targets) >= 0:
-            targets, labels = np.array(held_out.targets), len(program.contract.labels)
+        targets, labels = np.array(held_out.targets), len(program.contract.labels)
+        decisions = decisions_of(found[:count], wanted[:count], targets, labels)
+        fields: dict[str, Agreement | Decisions | Quality] = {"agreement": agreement, "decisions": decisions}
+        if targets.min() >= 0:
             for name, each in (("float_quality", wanted[:count]), ("reference_quality", found[:count])):
                 by_class = shares_of(right_counts(top1(each), targets, labels))
                 value = float((top1(each) == targets).mean())

@@ -1,5 +1,7 @@
 """Judges int8 beside the float net on pictures that were kept away: on crops of them too where they are few."""
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -7,7 +9,14 @@ from numpy.typing import NDArray
 
 from mobile_sdk.comparison import compare, top1
 from mobile_sdk.contract import NetInput
-from mobile_sdk.program.agreement import Agreement, ChangedWinners, ShareInterval
+from mobile_sdk.program.agreement import (
+    Agreement,
+    ChangedImage,
+    ChangedWinners,
+    Confusion,
+    Decisions,
+    ShareInterval,
+)
 from mobile_sdk.tasks.softmax import softmax
 from mobile_sdk.workflow.tasks.clustered_share import clustered_interval
 from qat.data.crops import with_crops
@@ -19,6 +28,9 @@ LEAST_IMAGES = 100
 
 CLEAR_MARGIN_SHARE = 0.1
 """A smaller margin between the first two probabilities is nearly a tie, which other noise than int8's turns as well."""
+
+MOST_CONFUSIONS, MOST_CHANGED = 500, 24
+"""A record holds no more: all confusions of 22 labels, and as many changed images as a person looks at."""
 
 _SEED = 1  # other crops than those that calibration may have made of the same pictures
 
@@ -45,6 +57,49 @@ def agreement_of(found: NDArray[Any], wanted: NDArray[Any], judged: PictureSet, 
         interval=ShareInterval(**interval.model_dump()),
         changed=ChangedWinners(images=int(np.count_nonzero(~is_equal)), clear=clear, margin_share=CLEAR_MARGIN_SHARE),
     )
+
+
+def decisions_of(found: NDArray[Any], wanted: NDArray[Any], targets: NDArray[np.int64], labels: int) -> Decisions:
+    """Returns what scores (images, classes) of int8 and of the float net take the images for.
+
+    `targets` (images,) are indices of the labels, or -1 where the label is not known.
+    """
+    is_known = bool(len(targets)) and bool(targets.min() >= 0)
+    winners = {"of_float": top1(wanted), "of_int8": top1(found)}
+    confusions = {name: tuple(_confusions(targets, each)) for name, each in winners.items()} if is_known else {}
+    return Decisions(
+        images=tuple(np.bincount(targets, minlength=labels).tolist()) if is_known else (),
+        changed=tuple(_changed(found, wanted, targets)),
+        **confusions,
+    )
+
+
+def _confusions(targets: NDArray[np.int64], winners: NDArray[np.int64]) -> Iterator[Confusion]:
+    is_wrong = (winners != targets) & (winners >= 0)
+    pairs = Counter(zip(targets[is_wrong].tolist(), winners[is_wrong].tolist(), strict=True))
+    for (label, other), images in sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_CONFUSIONS]:
+        yield Confusion(label=label, found=other, images=images)
+
+
+def _changed(found: NDArray[Any], wanted: NDArray[Any], targets: NDArray[np.int64]) -> Iterator[ChangedImage]:
+    """Yields the images with other winners in int8, the widest margin in float first."""
+    in_float, in_int8 = top1(wanted), top1(found)
+    positions = np.flatnonzero((in_float != in_int8) & (in_float >= 0) & (in_int8 >= 0))
+    widest_first = positions[np.argsort(-margins(wanted[positions]), kind="stable")]
+    for position in widest_first[:MOST_CHANGED].tolist():
+        label, first, second = int(targets[position]), int(in_float[position]), int(in_int8[position])
+        yield ChangedImage(
+            position=position,
+            label=label if label >= 0 else None,
+            float_label=first,
+            float_share=_share(wanted[position], first),
+            int8_label=second,
+            int8_share=_share(found[position], second),
+        )
+
+
+def _share(logits: NDArray[Any], label: int) -> float:
+    return min(1.0, float(softmax(logits.astype(np.float64))[label]))
 
 
 def margins(logits: NDArray[Any]) -> NDArray[np.float64]:

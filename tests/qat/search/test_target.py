@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from mobile_sdk.errors import SettingError
 from mobile_sdk.report.data import Search, SearchedNet
-from mobile_sdk.report.plots.page_plots import STYLE
+from mobile_sdk.report.plots.canvas import STYLE
 from mobile_sdk.report.sections.pareto import ParetoColors, draw_pareto
 from qat.nets.architecture import Architecture
 from qat.search.evolution import Rewarded
