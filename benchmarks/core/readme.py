@@ -15,16 +15,20 @@ from mobile_sdk.system.atomic_files import write_text
 
 README = Path(__file__).parents[2] / "README.md"
 PAGES = {  # of docs/: the marks in each, and the results whose rows stand there
-    "latency.md": {"setups": "predict_setups", "newer nets": "predict_nets"},
-    "paper-nets.md": {"paper nets": "paper_nets", "ablations": "ablations", "published counts": "published_counts"},
-    "results.md": {
+    "guides/latency.md": {"setups": "predict_setups", "newer nets": "predict_nets"},
+    "reference/paper-nets.md": {
+        "paper nets": "paper_nets",
+        "ablations": "ablations",
+        "published counts": "published_counts",
+    },
+    "project/results.md": {
         "coverage": "interval_coverage",
         "repeats": "interval_repeats",
         "beside stock": "public_nets",
         "fuzz": "fuzz",
     },
-    "search.md": {"search": "search"},
-    "training.md": {
+    "guides/search.md": {"search": "search"},
+    "guides/training.md": {
         "augmentation": "augmentation",
         "content hashes": "content_hashes",
         "public nets": "coverage",
