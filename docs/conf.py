@@ -24,6 +24,7 @@ release = version = metadata.version("mobile-sdk")
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
 suppress_warnings = ["misc.highlighting_failure"]  # JSON with … in it
+smartquotes = False
 default_role = "literal"  # docstrings have `names` in single backticks
 
 myst_heading_anchors = 4  # links to headings, as GitHub writes them
