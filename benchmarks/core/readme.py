@@ -11,9 +11,11 @@ from typing import Any
 from benchmarks.core import overview
 from benchmarks.core.results_file import FOLDER, markdown
 from benchmarks.core.targets import COUNTED, table_row
+from mobile_sdk.graph.operators import OPERATORS
 from mobile_sdk.system.atomic_files import write_text
 
 README = Path(__file__).parents[2] / "README.md"
+RESULTS = "project/results.md"
 PAGES = {  # of docs/: the marks in each, and the results whose rows stand there
     "guides/latency.md": {"setups": "predict_setups", "newer nets": "predict_nets"},
     "reference/paper-nets.md": {
@@ -21,11 +23,15 @@ PAGES = {  # of docs/: the marks in each, and the results whose rows stand there
         "ablations": "ablations",
         "published counts": "published_counts",
     },
-    "project/results.md": {
+    RESULTS: {
         "coverage": "interval_coverage",
         "repeats": "interval_repeats",
         "beside stock": "public_nets",
         "fuzz": "fuzz",
+        "installation": "installation",
+        "predict": "predict",
+        "exactness": "exactness",
+        "accelerators": "accelerators",
     },
     "guides/search.md": {"search": "search"},
     "guides/training.md": {
@@ -40,24 +46,41 @@ BESIDE_STOCK = (
     *("calibration", "distillation", "qat_digits", "stock_qat"),
     *("bundles", "qat_step", "export", "reference", "activation_memory", "operator_calibration"),
 )
+FIVE = (  # title, benchmark, target, the tool beside ours, the package that says its version
+    (
+        *("MobileNetV3-Small in LiteRT, int8, latency on a desktop", "bundles"),
+        *("mobilenet_v3_small .tflite against litert-torch's int8 file", "litert-torch", "litert-torch"),
+    ),
+    (
+        *("MobileNetV2 in ExecuTorch, int8, latency on a desktop", "bundles"),
+        *("mobilenet_v2 .pte against XNNPACKQuantizer's file", "XNNPACKQuantizer, ExecuTorch", "executorch"),
+    ),
+    (
+        *("EfficientNet-Lite0 calibrated on 16 crops, scores beside float", "calibration"),
+        *("EfficientNet-Lite0 calibrated on 16 crops: SQNR of the scores", "PT2E, ExecuTorch", "executorch"),
+    ),
+    (
+        *("MobileNetV3-Large trained in int8, scores beside float", "stock_qat"),
+        *("MobileNetV3-Large QAT on digits, scores of the .pte beside float", "PT2E, torchao", "torchao"),
+    ),
+)
 RUNTIMES = {"executorch": "ExecuTorch", "tflite": "LiteRT", "coreml": "Core ML"}
 
 
 def filled(text: str) -> str:
     """Returns README's text with every mark `<!-- name -->…<!-- /name -->` filled from the results."""
-    fillings = {
-        "nets": f"\n{_nets()}\n",
-        "targets": f"\n{overview.table(BESIDE_STOCK)}\n",
-        "predict": f"\n{markdown(_rows('predict'))}\n",
-        "tasks": f"\n{_learned()}\n",
-        "search": f"\n{markdown(_rows('search'))}\n",
-        "exactness": f"\n{markdown(_rows('exactness'))}\n",
-        "accelerators": f"\n{markdown(_rows('accelerators'))}\n",
-    }
     *_, public = _rows("coverage")
+    default, *extras = _rows("installation")
+    added = {row["installation"]: row for row in extras}
+    fillings = {
+        "beside": f"\n{_beside()}\n",
+        "packages": str(default["packages"]),
+        "size": f"{default['MiB'] / 1024:.1f} GiB",
+        "search size": f"{added['[search] adds']['MiB']} MiB",
+        "met": overview.counted(),
+        "operators": str(len(OPERATORS)),
+    }
     fillings |= {f"public {key}": str(public[key]) for key in ("nets", "taken", "exact")}
-    (lowering,) = _rows("executorch_lowering")
-    fillings |= {key: str(lowering[key]) for key in ("ours s", "stock lowering s", "ours / stock")}
     return _filled(text, fillings)
 
 
@@ -68,7 +91,22 @@ def page(name: str) -> Path:
 
 def filled_page(name: str, text: str) -> str:
     """Returns a page of docs/ with its marks filled by its benchmarks' tables."""
-    return _filled(text, {mark: f"\n{markdown(_rows(result))}\n" for mark, result in PAGES[name].items()})
+    fillings = {mark: f"\n{markdown(_rows(result))}\n" for mark, result in PAGES[name].items()}
+    return _filled(text, fillings | (_results() if name == RESULTS else {}))
+
+
+def _results() -> dict[str, str]:
+    """Returns the fillings of the page of results beyond whole results: chosen columns and targets, and numbers."""
+    (lowering,) = _rows("executorch_lowering")
+    tables = {
+        "targets": overview.table(BESIDE_STOCK),
+        "nets": _nets(),
+        "runtimes": _runtimes(),
+        "steps": _steps(),
+        "tasks": _learned(),
+    }
+    numbers = {key: str(lowering[key]) for key in ("ours s", "stock lowering s", "ours / stock")}
+    return {mark: f"\n{table}\n" for mark, table in tables.items()} | numbers
 
 
 def _filled(text: str, fillings: Mapping[str, str]) -> str:
@@ -95,6 +133,59 @@ def _line(net: str, rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
     line["MiB, LiteRT"] = rows["tflite"]["MiB"]
     line["export of three, s"] = round(sum(row["export s"] for row in rows.values()), 1)
     return line
+
+
+def _beside() -> str:
+    """Returns README's five rows: what stands beside ours, with its version, one that we lose among them."""
+    five = [_of_target(*each) for each in FIVE]
+    ms = {row["runs"]: row["ms"] for row in _rows("bundles") if (row["net"], row["threads"]) == ("mobilenet_v2", 1)}
+    tool = f"OpenVINO {_versions('bundles')['openvino']}"
+    lost = _row_beside(
+        "MobileNetV2 in LiteRT, int8, latency on a desktop", ms["ours .tflite"], tool, ms["OpenVINO int8"], "ms"
+    )
+    five.insert(2, lost)
+    return markdown(five)
+
+
+def _of_target(title: str, benchmark: str, work: str, tool: str, package: str) -> dict[str, Any]:
+    found = next(each for each in overview.all_targets() if (each["benchmark"], each["work"]) == (benchmark, work))
+    version = _versions(benchmark)[package]
+    return _row_beside(title, found["ours"], f"{tool} {version}", found["stock"], found["unit"].split()[0])
+
+
+def _row_beside(title: str, ours: float, tool: str, theirs: float, unit: str) -> dict[str, Any]:
+    is_less_better = unit in ("ms", "s")
+    won = (ours < theirs) == is_less_better and ours != theirs
+    both = [f"{value:.3g} {unit}" for value in (ours, theirs)]
+    return {
+        "": title,
+        "ours": f"**{both[0]}**" if won else both[0],
+        "beside": tool,
+        "theirs": both[1] if won else f"**{both[1]}**",
+    }
+
+
+def _versions(benchmark: str) -> dict[str, str]:
+    content = json.loads((FOLDER / f"{benchmark}.json").read_text(encoding="utf-8"))
+    versions: dict[str, str] = content["environment"]["versions"]
+    return versions
+
+
+def _runtimes() -> str:
+    """Returns the latency of one net in each runtime, on one thread, whoever is the fastest."""
+    by_net: dict[str, dict[str, Any]] = {}
+    for row in _rows("bundles"):
+        if row["threads"] == 1:
+            by_net.setdefault(row["net"], {"net, ms": row["net"]})[row["runs"]] = row["ms"]
+    return markdown(list(by_net.values()))
+
+
+def _steps() -> str:
+    """Returns a step of training in int8, in steps in float32: stock, ours, and ours in the phase that learns steps."""
+    by_net: dict[str, dict[str, Any]] = {}
+    for row in _rows("qat_step"):
+        by_net.setdefault(row["net"], {"net": row["net"]})[f"{row['step']}, × float32"] = row["ms / float32"]
+    return markdown(list(by_net.values()))
 
 
 def _learned() -> str:
