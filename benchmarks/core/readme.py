@@ -4,7 +4,8 @@ Run: python -m benchmarks.core.readme
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from mobile_sdk.graph.operators import OPERATORS
 from mobile_sdk.system.atomic_files import write_text
 
 README = Path(__file__).parents[2] / "README.md"
-RESULTS = "project/results.md"
+RESULTS, QUALITY = "project/results.md", "concepts/quality.md"
 PAGES = {  # of docs/: the marks in each, and the results whose rows stand there
     "guides/latency.md": {"setups": "predict_setups", "newer nets": "predict_nets"},
     "reference/paper-nets.md": {
@@ -33,6 +34,7 @@ PAGES = {  # of docs/: the marks in each, and the results whose rows stand there
         "exactness": "exactness",
         "accelerators": "accelerators",
     },
+    QUALITY: {"stages": "calibration", "kept float": "kept_float"},
     "guides/search.md": {"search": "search"},
     "guides/training.md": {
         "augmentation": "augmentation",
@@ -64,6 +66,7 @@ FIVE = (  # title, benchmark, target, the tool beside ours, the package that say
         *("MobileNetV3-Large QAT on digits, scores of the .pte beside float", "PT2E, torchao", "torchao"),
     ),
 )
+BANDS_DB = (0, 15, 20, 25, 30, 99)
 RUNTIMES = {"executorch": "ExecuTorch", "tflite": "LiteRT", "coreml": "Core ML"}
 
 
@@ -92,7 +95,8 @@ def page(name: str) -> Path:
 def filled_page(name: str, text: str) -> str:
     """Returns a page of docs/ with its marks filled by its benchmarks' tables."""
     fillings = {mark: f"\n{markdown(_rows(result))}\n" for mark, result in PAGES[name].items()}
-    return _filled(text, fillings | (_results() if name == RESULTS else {}))
+    own = {RESULTS: _results, QUALITY: _quality}
+    return _filled(text, fillings | own.get(name, dict)())
 
 
 def _results() -> dict[str, str]:
@@ -115,6 +119,39 @@ def _filled(text: str, fillings: Mapping[str, str]) -> str:
         before, _, rest = text.partition(mark)
         text = before + mark + filling + end + rest.partition(end)[2]
     return text
+
+
+def _quality() -> dict[str, str]:
+    """Returns the fillings of the page on quality: what goes with an SQNR, and what teachers make of it."""
+    by_teacher: dict[str, list[int]] = {}
+    for row in _rows("qat_digits"):
+        by_teacher.setdefault(f"dB by {row['learns from']}", []).append(round(row["SQNR dB"]))
+    return {"bands": f"\n{_bands()}\n"} | {mark: _span(values) for mark, values in by_teacher.items()}
+
+
+def _bands() -> str:
+    """Returns how many winners stay as in float, by the scores' SQNR: of 10 trained classes, of 1,000 calibrated."""
+    trained, calibrated = _rows("qat_digits"), _rows("calibration")
+    table = []
+    for low, high in pairwise(BANDS_DB):
+        ten = [row["winners as float %"] for row in trained if low <= row["SQNR dB"] < high]
+        moved = [row["int8 − float"] for row in trained if low <= row["SQNR dB"] < high]
+        thousand = [row["same top-1 %"] for row in calibrated if low <= row["SQNR dB"] < high]
+        table.append(
+            {
+                "SQNR, dB": f"{low} to {high}" if high < BANDS_DB[-1] else f"{low} and more",
+                "10 classes: same class as float, %": _span(ten),
+                "10 classes: accuracy less float's, points": _span(moved),
+                "1,000 classes: same class as float, %": _span(thousand),
+            }
+        )
+    return markdown(table)
+
+
+def _span(values: Sequence[float]) -> str:
+    if len(values) < 2:
+        return str(values[0]) if values else "–"
+    return f"{min(values)} to {max(values)}"
 
 
 def _nets() -> str:
