@@ -67,6 +67,7 @@ def test_a_block_that_fails_says_what_it_printed(tmp_path: Path) -> None:
         ("first\n…\nlast", "first\nsecond\nthird\nlast\n"),
         ("first\n…\nlast", "first\nlast"),
         ("  indented", "indented"),
+        ("first\nlast", "first\nepoch 3/10: 15 of 62\nbench: round 15 (57%)\nlast"),
     ],
 )
 def test_these_outputs_match(shown: str, found: str) -> None:
@@ -82,6 +83,7 @@ def test_these_outputs_match(shown: str, found: str) -> None:
         ("98.20 %", "not run"),
         ("first\nlast", "first\nsecond\nlast"),
         ("first", "first\nsecond"),
+        ("first\nlast", "first\nint8: 15 of 62 images\nlast"),
         ("a\n…\nb", "a"),
     ],
 )

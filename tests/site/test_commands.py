@@ -18,7 +18,10 @@ VERBS: Any = typer.main.get_command(app)
 COMMANDS = ("", "sh", "bash", "console")
 OTHERS_LANGUAGES = ("json", "kotlin", "mermaid", "python", "swift", "text", "yaml")
 SITES_OWN = ("{eval-rst}", "{toctree}")
-FOREIGN = ("adb", "git", "openssl", "unzip", "sphinx-build", "./gradlew", "gradle", "xcodebuild", "xcodegen", "swift")
+FOREIGN = (
+    *(".", "adb", "curl", "git", "ls", "openssl", "python3.11", "sphinx-build", "unzip"),
+    *("./gradlew", "gradle", "xcodebuild", "xcodegen", "swift"),
+)
 TREE = "qat/"  # README's tree of folders, which has a test of its own
 PAGES = [page for page in pages() if any(block.language in COMMANDS for block in blocks(page))]
 
