@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.core.readme import PAGES, filled, filled_page, page
+from docs.published_readme import with_absolute_links
 from mobile_sdk.program.program import Program
 from tests.support.command_line import mobile_sdk
 from tests.support.repository import ROOT
@@ -85,9 +86,19 @@ def test_it_is_short_and_says_what_it_is() -> None:
 
 
 def test_every_link_and_picture_is_on_the_disk() -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", README) + re.findall(r'src(?:set)?="([^"]+)"', README)
     assert len(links) > 10
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_on_the_packages_page_every_link_and_picture_is_absolute() -> None:
+    source = "https://example.org/sdk"
+    text = with_absolute_links(README, source)
+    targets = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'src(?:set)?="([^"]+)"', text)
+    assert len(targets) > 20
+    assert [target for target in targets if not target.startswith(("https:", "#"))] == []
+    assert f"({source}/raw/main/docs/concepts/overview.svg)" in text
+    assert f"({source}/blob/main/docs/project/results.md#limits)" in text
 
 
 def test_what_is_not_published_is_installed_from_the_clone() -> None:
