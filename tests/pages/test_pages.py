@@ -1,5 +1,6 @@
 """The pages to begin with are followed block by block: everything runs, and prints what the page shows."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from mobile_sdk import Contract, ImageSpec
 from qat.nets import build_net
 from tests.support.repository import ROOT
 
+ANSWER = re.compile(r"^[\d.]+ %  .*\n", re.MULTILINE)  # a class that the page's own weights see
 FOLLOWED = (
     "concepts/exactness.md",
     "concepts/quality.md",
@@ -32,6 +34,7 @@ def test_a_page_prints_what_it_shows(name: str, tmp_path: Path) -> None:
     prepare(tmp_path)
     if CHECKPOINT in page and checkpoint() is None:
         save_checkpoint(tmp_path)
+        page = ANSWER.sub("…\n", page)
     followed = list(blocks(page))
     assert followed
     for block in followed:
