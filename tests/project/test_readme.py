@@ -39,7 +39,7 @@ def save_fruit(folder: Path) -> None:
 
 
 def run_python(code: str, folder: Path) -> str:
-    """What a script prints that is run in this folder."""
+    """Runs a script in this folder and returns what it prints."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
