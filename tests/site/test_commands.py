@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 import typer
 
-from mobile_sdk.cli.app import app
-from tests.support.pages import Block, blocks, name_of, pages
+from mobile_sdk.cli.app import BROKEN_PIPE, app
+from mobile_sdk.cli.failures import BUG
+from mobile_sdk.cli.stopping import INTERRUPTED
+from mobile_sdk.errors import SdkError
+from tests.support.pages import DOCS, Block, blocks, name_of, pages
 from tests.support.repository import ROOT
 
 VERBS: Any = typer.main.get_command(app)
@@ -121,3 +124,21 @@ def test_every_block_says_what_it_is(page: Path) -> None:
 def test_a_command_that_is_nowhere_would_be_found(line: str) -> None:
     with pytest.raises(Exception):  # noqa: B017, PT011 - each kind of mistake has its own
         check(line)
+
+
+def test_every_environment_variable_that_the_code_names_has_a_row() -> None:
+    text = (DOCS / "reference/environment.md").read_text(encoding="utf-8")
+    code = [path.read_text(encoding="utf-8") for package in ("mobile_sdk", "qat") for path in (ROOT / package).rglob("*.py")]
+    lines = [line for each in code for line in each.splitlines() if "environ" in line or "VARIABLE = " in line]
+    named = {name for line in lines for name in re.findall(r'"([A-Z][A-Z0-9]*_[A-Z0-9_]+)"', line)}
+    assert len(named) > 8
+    assert [name for name in sorted(named) if f"`{name}`" not in text] == []
+
+
+def test_every_exit_code_of_the_code_has_a_row() -> None:
+    text = (DOCS / "reference/exit-codes.md").read_text(encoding="utf-8")
+    kinds = {kind.exit_code: kind.__name__ for kind in SdkError.__subclasses__() if kind.__module__ == SdkError.__module__}
+    assert len(kinds) == 6
+    assert [code for code, name in kinds.items() if not re.search(rf"^\| {code} \|.*`{name}`", text, re.MULTILINE)] == []
+    for code in (BUG, BROKEN_PIPE, INTERRUPTED):
+        assert re.search(rf"^\| [\d, ]*{code}[\d, ]* \|", text, re.MULTILINE), code
