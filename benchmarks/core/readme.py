@@ -36,12 +36,11 @@ PAGES = {  # of docs/: the marks in each, and the results whose rows stand there
     },
     QUALITY: {"stages": "calibration", "kept float": "kept_float"},
     "guides/search.md": {"search": "search"},
+    "guides/several-processes.md": {"scaling": "scaling", "scaling digits": "scaling_digits"},
     "guides/training.md": {
         "augmentation": "augmentation",
         "content hashes": "content_hashes",
         "public nets": "coverage",
-        "scaling": "scaling",
-        "scaling digits": "scaling_digits",
     },
 }
 BESIDE_STOCK = (
