@@ -128,7 +128,9 @@ def test_a_command_that_is_nowhere_would_be_found(line: str) -> None:
 
 def test_every_environment_variable_that_the_code_names_has_a_row() -> None:
     text = (DOCS / "reference/environment.md").read_text(encoding="utf-8")
-    code = [path.read_text(encoding="utf-8") for package in ("mobile_sdk", "qat") for path in (ROOT / package).rglob("*.py")]
+    code = [
+        path.read_text(encoding="utf-8") for package in ("mobile_sdk", "qat") for path in (ROOT / package).rglob("*.py")
+    ]
     lines = [line for each in code for line in each.splitlines() if "environ" in line or "VARIABLE = " in line]
     named = {name for line in lines for name in re.findall(r'"([A-Z][A-Z0-9]*_[A-Z0-9_]+)"', line)}
     assert len(named) > 8
@@ -137,8 +139,12 @@ def test_every_environment_variable_that_the_code_names_has_a_row() -> None:
 
 def test_every_exit_code_of_the_code_has_a_row() -> None:
     text = (DOCS / "reference/exit-codes.md").read_text(encoding="utf-8")
-    kinds = {kind.exit_code: kind.__name__ for kind in SdkError.__subclasses__() if kind.__module__ == SdkError.__module__}
+    kinds = {
+        kind.exit_code: kind.__name__ for kind in SdkError.__subclasses__() if kind.__module__ == SdkError.__module__
+    }
     assert len(kinds) == 6
-    assert [code for code, name in kinds.items() if not re.search(rf"^\| {code} \|.*`{name}`", text, re.MULTILINE)] == []
+    assert [
+        code for code, name in kinds.items() if not re.search(rf"^\| {code} \|.*`{name}`", text, re.MULTILINE)
+    ] == []
     for code in (BUG, BROKEN_PIPE, INTERRUPTED):
         assert re.search(rf"^\| [\d, ]*{code}[\d, ]* \|", text, re.MULTILINE), code

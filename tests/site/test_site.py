@@ -39,7 +39,9 @@ def test_a_link_or_an_anchor_that_leads_nowhere_is_found(tmp_path: Path) -> None
     (guides.parent / "conf.py").write_text(
         (DOCS / "conf.py").read_text(encoding="utf-8").replace('["_static"]', "[]"), encoding="utf-8"
     )
-    (guides.parent / "index.md").write_text("# A\n\n```{toctree}\nguides/memory\nguides/own-net\n```\n", encoding="utf-8")
+    (guides.parent / "index.md").write_text(
+        "# A\n\n```{toctree}\nguides/memory\nguides/own-net\n```\n", encoding="utf-8"
+    )
     (guides / "own-net.md").write_text("# B\n", encoding="utf-8")
     (guides / "memory.md").write_text(f"# C\n{BROKEN}", encoding="utf-8")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(guides.parent), str(tmp_path / "out")]
