@@ -19,7 +19,7 @@ PAGES = {  # pages of the site whose text lies elsewhere in the repository
 LINK = re.compile(r"(\]\()(?![a-z]+:|#)([^)\s#]+)((?:#[^)\s]*)?\))")
 
 project = "mobile-sdk"
-copyright = "The mobile-sdk authors, Apache-2.0"
+project_copyright = "The mobile-sdk authors, Apache-2.0"
 release = version = metadata.version("mobile-sdk")
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]

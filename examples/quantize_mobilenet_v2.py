@@ -1,6 +1,6 @@
 """Quantizes torchvision's MobileNetV2 by photographs without labels, and writes bundles for Android and iOS.
 
-The weights are torchvision's file mobilenet_v2-b0353104.pth; a dozen photographs of what the camera will see are enough:
+The weights are torchvision's file mobilenet_v2-b0353104.pth. A dozen photographs of what the camera will see will do:
 
     python examples/quantize_mobilenet_v2.py --weights mobilenet_v2-b0353104.pth --photos camera/
 """

@@ -13,8 +13,8 @@ import yaml
 import mobile_sdk as sdk
 import qat
 from qat.nets import build_net
-from tests.site.test_commands import check
-from tests.support.pages import lay_out_data
+from tests.support.pages.blocks import lay_out_data
+from tests.support.pages.shell_lines import check
 from tests.support.repository import ROOT
 
 EXAMPLES = ROOT / "examples"

@@ -12,7 +12,7 @@ import torch
 import mobile_sdk as sdk
 import qat
 from qat.nets import build_net
-from tests.support.pages import DOCS, blocks, lay_out_data, name_of
+from tests.support.pages.blocks import DOCS, blocks, lay_out_data, name_of
 from tests.support.training.small_task import CONTRACT, tiny_net
 
 PAGES = [

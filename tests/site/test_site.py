@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from docs.command_line import PAGE, page
-from tests.support.pages import DOCS
+from tests.support.pages.blocks import DOCS
 from tests.support.repository import ROOT
 
 BROKEN = "[a](own-net.md#nowhere) [b](nowhere.md) [c](../../benchmarks/results/nowhere.json) [d](#nowhere)\n"
