@@ -111,8 +111,9 @@ def test_its_python_gives_what_the_command_gives(tmp_path: Path) -> None:
     save_fruit(tmp_path / "photos")
     said = run_python(block("python", "import mobile_sdk as sdk"), tmp_path)
     assert re.search(r"^int8: [\d.]+% of 4 held-out images$", said, re.MULTILINE)
-    assert re.search(r"^photos\.tflite pass 0 steps apart$", said, re.MULTILINE)
-    done = mobile_sdk("run", "--data", "photos", "--out", "runs/command", cwd=tmp_path)
+    assert re.search(r"^photos\.tflite: pass, 0 steps apart$", said, re.MULTILINE)
+    (command,) = re.findall(r"These lines do what `mobile-sdk ([^`]+)` does", README)
+    done = mobile_sdk(*command.split(), "--out", "runs/command", cwd=tmp_path)
     assert done.code == 0, done.err
     by_python, by_command = (Program.load(tmp_path / "runs" / name / "program.pt2") for name in ("photos", "command"))
     assert by_python.digest() == by_command.digest()
