@@ -23,7 +23,7 @@ ROOMS = {
     "papers": ("paper_nets", "published_counts", "ablations", "detection", "segmentation"),
     "latency_model": ("predict", "int8_predictions", "operator_calibration", "search"),
     "confidence": ("interval_coverage", "interval_repeats"),
-    "regression": ("older_runtimes", "page_size"),
+    "regression": ("older_runtimes", "page_size", "installation"),
 }
 MODULES = {name: f"benchmarks.{room}.{name}" for room, names in ROOMS.items() for name in names}
 ON_REQUEST = {"coverage": "benchmarks.coverage", "fuzz": "benchmarks.fuzz"}

@@ -1,4 +1,4 @@
-"""Draws the rooms of both packages and their imports, as `docs/architecture.svg`: `python docs/architecture.py`.
+"""Draws the rooms of both packages and their imports: `python docs/architecture.py` → docs/project/architecture.svg.
 
 A room stands above every room that it imports. An arrow is left out where a chain of other arrows says the same.
 """
@@ -146,6 +146,6 @@ def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
 
 
 if __name__ == "__main__":
-    target = ROOT / "docs" / "architecture.svg"
+    target = ROOT / "docs/project/architecture.svg"
     target.write_text(draw(read_rooms()), encoding="utf-8")
     print(f"{target.relative_to(ROOT)}: {len(read_rooms())} rooms")

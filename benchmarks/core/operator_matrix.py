@@ -1,4 +1,4 @@
-"""Prints the matrix of operators that docs/adding.md shows: `python -m benchmarks.core.operator_matrix`.
+"""Prints the matrix of operators that docs/project/adding.md shows: `python -m benchmarks.core.operator_matrix`.
 
 It has a row for each class of operators, a column for each table of rules, and a reason in every gap.
 """

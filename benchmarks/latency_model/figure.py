@@ -1,4 +1,4 @@
-"""Draws published latencies and what the model predicted of each with its net left out, as docs/latency.svg."""
+"""Draws published latencies and what the model predicted of each with its net left out, as docs/guides/latency.svg."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from mobile_sdk.latency.cross_validation import Errors, share_within
 from mobile_sdk.system.atomic_files import write_text
 
-FIGURE = Path(__file__).parents[2] / "docs" / "latency.svg"
+FIGURE = Path(__file__).parents[2] / "docs/guides/latency.svg"
 _LOOKS = {  # a colour and a marker each; the newer phones stand out
     "pixel-1": ("#9aa5b1", "o"),
     "pixel-2": ("#7b8794", "s"),

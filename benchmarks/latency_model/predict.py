@@ -5,7 +5,7 @@ Run: python -m benchmarks.latency_model.predict
 Nets are left out one by one, and family by family (V1, V2, V4 …), on all devices and in both precisions at once; the
 others predict them. The first table has a line for a device and precision, the second for every setup, the third for
 a net of the newer phones. What the model said before stands in predict_before.json beside this file: this command wrote
-it then. The tables' sources are in mobile_sdk/latency/data/published_rows.csv. It draws docs/latency.svg, too.
+it then. The tables' sources are in mobile_sdk/latency/data/published_rows.csv. It draws docs/guides/latency.svg, too.
 """
 
 import json

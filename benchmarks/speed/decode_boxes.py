@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def by_all_pairs(boxes: Floats, shares: Floats, spec: DetectionSpec, side_px: int) -> Detections:
-    """Returns detections by the rule of docs/detection.md as it was computed before December 2026: of all overlaps."""
+    """Returns detections by the rule of docs/guides/detection.md as it was until December 2026: of all overlaps."""
     likely = shares.max(axis=1, initial=0) >= spec.score_threshold
     shares, cut = shares[likely], np.clip(boxes[likely].astype(np.float64), 0, side_px)
     shared = overlaps(cut, cut)

@@ -4,8 +4,8 @@ A machine's speed has a memory that outlasts a round. The variance of a mean ove
 independent rounds, by a factor that is estimated from the rounds alone. The rounds are put together in batches of 1, 2,
 4 …, and each such series is modelled as one that remembers the batch before (AR(1)). The largest factor counts. The
 memory is assumed to be longer than it looks, by as much as few batches may hide. If that leaves fewer than four
-independent rounds, the interval is the range that was seen, widened. docs/results.md shows how often it holds the true
-median.
+independent rounds, the interval is the range that was seen, widened. docs/project/results.md shows how often it
+holds the true median.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Opens a bundle, the folder that an app embeds, only if everything in it is what its manifest says.
 
-The format, with every refusal, is docs/bundle-format.md.
+The format, with every refusal, is docs/reference/bundle-format.md.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Defines the manifest, a bundle's description of itself; docs/bundle-format.md describes the fields."""
+"""Defines the manifest, a bundle's description of itself; docs/reference/bundle-format.md describes the fields."""
 
 from typing import Annotated, Literal, Self
 

@@ -30,7 +30,7 @@ _HINT = "export the bundle again, or copy it again"
 
 
 class BundleRefusalError(BundleError):
-    """A bundle failed a check on opening; `check` is the check's name, as docs/bundle-format.md lists them."""
+    """A bundle failed a check on opening; `check` is its name, as docs/reference/bundle-format.md lists them."""
 
     def __init__(self, check: str, message: str, *, hint: str = _HINT) -> None:
         super().__init__(f"{check}: {message}", hint=hint)

@@ -1,6 +1,6 @@
 """Reads JSON as Kotlin and Swift do: what readers of JSON disagree about is refused, wherever it stands.
 
-docs/bundle-format.md has the rule, under "JSON".
+docs/reference/bundle-format.md has the rule, under "JSON".
 """
 
 import json

@@ -34,7 +34,7 @@ GIVES_NO_CODES: Mapping[type[Operator], str] = {
 GIVES_CODES: Mapping[type[Operator], str] = {Quantize: "its output is int8"}
 """A runtime that writes int8 and float32 outputs by tables of their own has these in the other one."""
 _ON_PURPOSE = "export to a runtime that has it, or change the net there"
-_FORGOTTEN = "docs/adding.md says what a new operator needs"
+_FORGOTTEN = "docs/project/adding.md says what a new operator needs"
 
 
 class OperatorTable(Generic[Entry]):

@@ -47,7 +47,7 @@ def _extrapolated(device: str, precision: Precision, may_extrapolate: bool) -> L
         with_rows = [each for each in processors() if each in known]
         raise SettingError(
             f"expected a device with published {precision} latencies ({', '.join(with_rows)}), found {device}",
-            hint="add --extrapolate for an unverified estimate, or calibrate the device itself",
+            hint="calibrate the device itself; predict alone takes --extrapolate, for an unverified estimate",
         )
     scaled = base_of(processors()[device], precision)
     (base,) = (model for model in published_models() if model.setup == scaled)

@@ -6,7 +6,8 @@ a core without dot products (`_KNOWN`), each scaled by the resource of the devic
 setup's speed is unknown. The estimate is the most probable one (maximum a posteriori) if a latency misses by 5 %, a
 cost of all devices with the same kernels is 50 % off the prior (twice that for kinds that no published net has), and a
 cost of one setup is 25 % off that of all in one thread (one standard deviation each). No dense multiply-add is faster
-than the peak of the core's instructions. It solves a bounded least-squares problem; docs/latency.md has the formula.
+than the peak of the core's instructions. It solves a bounded least-squares problem; the formula
+is in docs/guides/latency.md.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
 """Defines the program, which learning hands to deploying as one file `program.pt2`.
 
 The file holds the integer graph, the contract, the record of the program's making, and a seal over all of it. It is an
-ordinary `torch.export` archive too, which `torch.export.load` opens and runs (docs/program-format.md). Reading a
-program runs no code from the file and needs no torch.
+ordinary `torch.export` archive too, which `torch.export.load` opens and runs (docs/reference/program-format.md).
+Reading a program runs no code from the file and needs no torch.
 """
 
 import hashlib

@@ -21,7 +21,7 @@ _HINTS = {
     _PRIVATE: "name the private key that `mobile-sdk keygen` wrote, KEY.pem",
     _PUBLIC: "name the public key that `mobile-sdk keygen` wrote, KEY.pub.pem",
 }
-_DECRYPT = "decrypt it first: openssl pkcs8 -in KEY.pem -out PLAIN.pem; or sign with openssl, as docs/signing.md shows"
+_DECRYPT = "decrypt it first: openssl pkcs8 -in KEY.pem -out PLAIN.pem; or sign with openssl: docs/guides/signing.md"
 _LABELS = {
     "PRIVATE KEY": _PRIVATE,
     "EC PRIVATE KEY": _PRIVATE,

@@ -2,7 +2,8 @@
 
 No library's exponential is another's in the last bit, and numpy adds eight numbers at a time: that decides between
 labels whose shares are nearly equal. So the exponential is made of additions, products and divisions alone, which
-IEEE 754 rounds alike everywhere, and sums are taken from the first number to the last. docs/detection.md has the rule.
+IEEE 754 rounds alike everywhere, and sums are taken from the first number to the last. The rule is in
+docs/guides/detection.md.
 """
 
 from math import factorial

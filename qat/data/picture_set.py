@@ -82,7 +82,7 @@ class PictureSet(Sequence[tuple[Sample, int]]):
         return held + len(self) * prod(spec.shape) <= self.cache_mib * 2**20
 
     def tensors(self, spec: NetInput) -> Tensor:
-        """Returns the input of a float net: (count, *spec.shape) float32; of pictures `(byte - mean) / std`."""
+        """Returns the input of a float net: `(count, *spec.shape)` float32; of pictures `(byte - mean) / std`."""
         return normalised(as_nets_read(self.bytes(spec).copy()), spec)
 
     def fingerprint(self) -> str:
@@ -131,7 +131,7 @@ class InTwoParts(Generic[Part]):
 
 
 def normalised(stored: Tensor, spec: NetInput) -> Tensor:
-    """Returns `(byte - mean_byte) / std_byte` of bytes (count, *spec.shape), as float32; an array's numbers likewise.
+    """Returns `(byte - mean_byte) / std_byte` of bytes `(count, *spec.shape)`, as float32; an array's numbers likewise.
 
     The bytes may have any dtype.
     """

@@ -171,7 +171,7 @@ class _Joined(Processes):
         if pictures < batch:
             raise SettingError(
                 f"expected a batch of {batch} pictures or more to learn from, found {pictures}",
-                hint="lower the plan's batch, or train in one process",
+                hint="train in one process; in Python, lower the plan's batch",
             )
 
     def weights(self, *counts: float | Tensor) -> list[float]:

@@ -71,7 +71,7 @@ class Pending:
 def not_written(step: Step, what: str) -> CompileError:
     """Returns the error to raise for a kind of step that an emitter has no `what` for: a gap of this SDK."""
     found = f"expected a kind of step that has {what}, found {step.kind.name} at {step.path}"
-    return CompileError(found, hint="docs/adding.md says what a new kind of step needs")
+    return CompileError(found, hint="docs/project/adding.md says what a new kind of step needs")
 
 
 def heads_of(operators: list[Operator], outputs: Sequence[Tensor], names: Sequence[str]) -> tuple[Head, ...]:

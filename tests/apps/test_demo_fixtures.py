@@ -14,7 +14,7 @@ from mobile_sdk.errors import BundleError
 from tests.support.fixtures.demo_fixtures import RUNTIMES
 from tests.support.repository import ROOT
 
-FORMAT = ROOT / "docs/bundle-format.md"
+FORMAT = ROOT / "docs/reference/bundle-format.md"
 ON_THE_WAY = {"folder"}  # no folder at all: there is nothing to write down
 
 

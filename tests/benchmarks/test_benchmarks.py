@@ -78,7 +78,7 @@ def test_rooms_use_the_shared_rooms_and_themselves_alone() -> None:
 
 
 def test_every_benchmark_that_is_named_anywhere_is_there() -> None:
-    pages = [ROOT / "README.md", ROOT / "Makefile", *(ROOT / "docs").glob("*.md")]
+    pages = [ROOT / "README.md", ROOT / "Makefile", *(ROOT / "docs").rglob("*.md")]
     sources = [
         path for folder in ("benchmarks", "tests", "mobile_sdk", "qat") for path in (ROOT / folder).rglob("*.py")
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from docs.follow import matches
 from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.devices import EmulatedCore
 from mobile_sdk.program.program import Program
@@ -15,6 +16,7 @@ from qat.data.pictures import load_mnist
 from tests.support.apps.android_app import AndroidApp, expected_answers, golden_answers
 from tests.support.apps.ios_core import GOLDEN_TESTS, IosCore
 from tests.support.command_line import Done, mobile_sdk
+from tests.support.repository import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -68,6 +70,12 @@ def test_it_ends_well_and_shows_every_step(job: MainJob) -> None:
         *("train", "net.safetensors", "qat", "program.pt2", "float.pt2", "bundles"),
         *("verify.json", "bench.json", "report.html", "report.json"),
     }
+
+
+def test_readme_shows_how_it_ends(job: MainJob) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```text\n(…\n\[6/6\].*?)```", readme, re.DOTALL)
+    assert matches(shown, job.said.err + job.said.out), "README shows another end of `make run`"
 
 
 def test_it_learns_and_int8_costs_nothing(job: MainJob) -> None:

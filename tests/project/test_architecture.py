@@ -7,11 +7,11 @@ import pytest
 from docs.architecture import arrows, draw, floors, read_rooms
 from tests.support.repository import ROOT
 
-PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/project/architecture.md").read_text(encoding="utf-8")
 
 
 def test_the_picture_is_drawn_from_this_code() -> None:
-    drawn = (ROOT / "docs" / "architecture.svg").read_text(encoding="utf-8")
+    drawn = (ROOT / "docs/project/architecture.svg").read_text(encoding="utf-8")
     assert drawn == draw(read_rooms()), "draw it again: python docs/architecture.py"
 
 

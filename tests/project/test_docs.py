@@ -10,13 +10,13 @@ import pytest
 
 from tests.support.repository import ROOT
 
-DOCUMENTS = [ROOT / "README.md", *sorted(each for each in (ROOT / "docs").glob("*.md") if each.name != "decisions.md")]
+DOCUMENTS = [ROOT / "README.md", *sorted(each for each in (ROOT / "docs").rglob("*.md") if each.name != "decisions.md")]
 FOLDERS = ("mobile_sdk", "qat", "tests", "benchmarks", "docs", "android_demo", "ios_demo")
 SOURCE = re.compile(r"\.(py|md|kt|swift|cpp)$")
 PATH = re.compile(r"[\w.{}<>,*/-]+")
 NAME = re.compile(r"(mobile_sdk|qat|tests|benchmarks)(\.\w+)+")
 NOT_OURS = {"labelme2voc.py"}
-TO_BE_WRITTEN = re.compile("keypoint", re.IGNORECASE)  # docs/adding.md shows what this task would add
+TO_BE_WRITTEN = re.compile("keypoint", re.IGNORECASE)  # docs/project/adding.md shows what this task would add
 
 
 def quoted(document: Path) -> Iterator[str]:
@@ -61,7 +61,7 @@ def missing(document: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
 def test_every_path_and_name_in_backticks_is_on_the_disk(document: Path) -> None:
     assert missing(document) == []
 

@@ -7,7 +7,7 @@ from mobile_sdk import runtimes
 from mobile_sdk.graph.operators import OPERATORS
 from tests.support.repository import ROOT
 
-ADDING = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
+ADDING = (ROOT / "docs/project/adding.md").read_text(encoding="utf-8")
 COLUMNS = ["the int8 reference", "the float32 reference", "the view of program.pt2"]
 
 

@@ -31,7 +31,7 @@ def test_no_docstring_begins_with_a_fragment(folder: str) -> None:
 
 
 def test_no_paragraph_on_the_architecture_begins_with_a_fragment() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/project/architecture.md").read_text(encoding="utf-8")
     assert not [paragraph for paragraph in re.split(r"\n\s*\n", text) if FRAGMENT.match(paragraph.lstrip("#-*|> \n"))]
 
 

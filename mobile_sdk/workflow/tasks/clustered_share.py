@@ -19,7 +19,7 @@ from mobile_sdk.benchmarking.statistics import Interval, wilson_interval
 from mobile_sdk.errors import SettingError
 
 LEAST_CORRELATION = 0.1
-"""MobileNetV2's winners on crops of photographs had 0.03, 0.06 and 0.24 (docs/decisions.md)."""
+"""MobileNetV2's winners on crops of photographs had 0.03, 0.06 and 0.24 (docs/project/decisions.md)."""
 
 
 def clustered_interval(hits: Sequence[NDArray[np.bool_]]) -> Interval:

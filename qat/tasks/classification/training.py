@@ -50,7 +50,7 @@ def fit(
 ) -> History:
     """Trains `net` in place by `plan` (the default plan if None) and leaves it in eval() mode with the result.
 
-    The net reads `(byte - mean_byte) / std_byte`, or arrays' numbers, (batch, *contract.input.shape) float32, maps
+    The net reads `(byte - mean_byte) / std_byte`, or arrays' numbers, `(batch, *contract.input.shape)` float32, maps
     channels last, on the device where its parameters are. `contract` defaults to the attribute `contract` of the
     net. With a folder `out`, every epoch leaves a checkpoint there; the same call continues from it, and its result
     equals an undisturbed run's bit for bit on the same machine, because each epoch draws from its own seed. With

@@ -41,7 +41,7 @@ def pictures_for(made: Drawn, seed: int) -> PictureSet:
 def far_share(made: nn.Module, contract: Contract, pictures: PictureSet, test: PictureSet) -> float:
     """The share of scores in which the program and what calibration saw are more than three steps apart.
 
-    A few are one or two: rounding is not the same bit for bit (docs/quantization.md).
+    A few are one or two: rounding is not the same bit for bit (docs/guides/quantization.md).
     """
     student = prepare(made, contract)
     calibrate(student, pictures)

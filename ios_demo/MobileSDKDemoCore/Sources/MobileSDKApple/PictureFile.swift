@@ -5,7 +5,7 @@ import ImageIO
 import MobileSDKDemoCore
 
 /// Decodes what cameras and libraries give: turned upright, over white where it is transparent, 8-bit RGB. The numbers
-/// are those that the file stores, in its own colour space, as docs/bundle-format.md has it.
+/// are those that the file stores, in its own colour space, as docs/reference/bundle-format.md has it.
 public enum PictureFile {
   private static let mostPixels = 179_000_000  // as in Python
   private static let mostWholePixels = 64_000_000  // a larger picture is read smaller: 4 bytes a pixel, and 3 more

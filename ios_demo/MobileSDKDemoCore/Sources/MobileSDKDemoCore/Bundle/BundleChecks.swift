@@ -1,6 +1,6 @@
 import Foundation
 
-/// Checks a bundle on opening, in the order of docs/bundle-format.md. Nothing is read before its size is known.
+/// Checks a bundle on opening, in the order of docs/reference/bundle-format.md. Nothing is read before its size is known.
 struct BundleChecks {
   private static let labelsFile = "labels.txt"
   private static let signatureFile = "bundle.sig"

@@ -1,4 +1,4 @@
-/// A bundle that is not opened. `check` names what failed, as docs/bundle-format.md lists the checks.
+/// A bundle that is not opened. `check` names what failed, as docs/reference/bundle-format.md lists the checks.
 public struct BundleRefusal: Error, Equatable, Sendable {
   public enum Check: String, Sendable {
     case folder, manifest, signature, schema, seal, fields, runtime, paths, files, size, hash, labels, interface, golden

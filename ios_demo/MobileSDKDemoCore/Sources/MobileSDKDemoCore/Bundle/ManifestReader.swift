@@ -1,6 +1,6 @@
 import Foundation
 
-/// Reads the bytes of a `bundle.json`, in the order of checks that docs/bundle-format.md gives.
+/// Reads the bytes of a `bundle.json`, in the order of checks that docs/reference/bundle-format.md gives.
 enum ManifestReader {
   static let fileName = "bundle.json"
   static let maximumBytes = 8 << 20
@@ -128,7 +128,7 @@ enum ManifestReader {
     label.unicodeScalars.contains { !isBlank($0) } && !label.unicodeScalars.contains { $0 == "\n" || $0 == "\r" }
   }
 
-  /// Tells whether a letter shows nothing: docs/bundle-format.md, "Labels"; every language has other white space.
+  /// Tells whether a letter shows nothing: docs/reference/bundle-format.md, "Labels"; every language has other white space.
   private static func isBlank(_ letter: Unicode.Scalar) -> Bool {
     switch letter.value {
     case 0x9...0xD, 0x1C...0x20, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000: true

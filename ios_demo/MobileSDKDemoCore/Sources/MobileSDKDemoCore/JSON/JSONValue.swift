@@ -12,7 +12,7 @@ public enum JSONValue: Equatable, Sendable {
   case array([JSONValue])
   case fields([JSONKey: JSONValue])
 
-  /// Reads RFC 8259 and nothing else. Throws `JSONError`, also for what docs/bundle-format.md, "JSON", refuses.
+  /// Reads RFC 8259 and nothing else. Throws `JSONError`, also for what docs/reference/bundle-format.md, "JSON", refuses.
   public init(parsing data: Data) throws {
     guard let text = String(data: data, encoding: .utf8), text.utf8.count == data.count else {
       throw JSONError(reason: "bytes that are no UTF-8")

@@ -1,4 +1,4 @@
-/// Makes of a picture the bytes that a model reads, by the recipe of docs/bundle-format.md, to the byte as in Python.
+/// Makes of a picture the bytes that a model reads, by the recipe of docs/reference/bundle-format.md, to the byte as in Python.
 public enum Preprocess {
   /// Returns an upright RGB picture of any size in the size and the channels of `spec`.
   public static func picture(_ picture: RGBPicture, for spec: ImageSpec) -> RGBPicture {

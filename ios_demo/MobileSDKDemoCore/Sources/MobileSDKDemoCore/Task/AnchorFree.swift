@@ -11,7 +11,7 @@ public struct RawMap: Sendable {
   var channels: Int { rows > 0 && columns > 0 ? values.count / (rows * columns) : 0 }
 }
 
-/// Reads the raw maps of an anchor-free head, such as YOLOv8's. It follows docs/detection.md in its order and in double
+/// Reads the raw maps of an anchor-free head, such as YOLOv8's. It follows docs/guides/detection.md in its order and in double
 /// precision, as mobile_sdk/tasks/anchor_free.py does.
 public struct AnchorFreeHead {
   private static let sides = 4  // left, top, right, bottom

@@ -41,7 +41,7 @@ public struct Detection: OneOutputTask {
   }
 }
 
-/// The numbers of the rule in docs/detection.md; thresholds are 0…1.
+/// The numbers of the rule in docs/guides/detection.md; thresholds are 0…1.
 public struct DetectionSpec: Equatable, Sendable {
   public let scoreThreshold: Double
   public let iouThreshold: Double

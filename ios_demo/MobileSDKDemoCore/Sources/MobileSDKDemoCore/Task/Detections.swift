@@ -5,7 +5,7 @@ public struct DetectedBox: Equatable, Sendable {
   public let box: Box
 }
 
-/// Finds things in a detector's output. It follows docs/detection.md in its order and in double precision, as
+/// Finds things in a detector's output. It follows docs/guides/detection.md in its order and in double precision, as
 /// mobile_sdk/tasks/boxes.py does. Nothing is found in an output of other numbers than whole rows, or with one that is
 /// not finite.
 public struct Detections {

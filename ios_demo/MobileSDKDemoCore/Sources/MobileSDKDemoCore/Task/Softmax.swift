@@ -1,6 +1,6 @@
 /// Returns shares that add up to 1; the largest logit is taken off first, so that no exponential overflows.
 ///
-/// The powers are added from the first to the last: docs/detection.md has the rule, which gives the same bits in every
+/// The powers are added from the first to the last: docs/guides/detection.md has the rule, which gives the same bits in every
 /// language.
 func softmax(_ logits: some Collection<Double>) -> [Double] {
   guard let largest = logits.max() else { return [] }

@@ -62,7 +62,7 @@ class Bundle internal constructor(
 /**
  * Opens a folder and checks everything in it but the model's arithmetic.
  *
- * Throws [BundleRefusal]; its checks and their order are those of docs/bundle-format.md. [decoder] reads its pictures.
+ * Throws [BundleRefusal]; its checks and their order are those of docs/reference/bundle-format.md. [decoder] reads its pictures.
  * With [key] it opens what the holder of the private key has signed, and nothing else.
  */
 fun openBundle(

@@ -1,6 +1,6 @@
 package mobilesdk.runtime.bundle
 
-/** A bundle that is not opened: [check] names what failed, as docs/bundle-format.md lists it; the message says why. */
+/** A bundle that is not opened: [check] names what failed, as docs/reference/bundle-format.md lists it; the message says why. */
 class BundleRefusal(
     val check: String,
     message: String,

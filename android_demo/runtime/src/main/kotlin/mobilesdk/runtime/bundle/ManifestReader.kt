@@ -147,7 +147,7 @@ private fun readLabels(fields: Fields): List<String> {
     return labels
 }
 
-/** Tells whether a letter shows nothing: docs/bundle-format.md, "Labels"; every language has other white space. */
+/** Tells whether a letter shows nothing: docs/reference/bundle-format.md, "Labels"; every language has other white space. */
 private fun isBlank(letter: Char): Boolean = BLANKS.any { letter.code in it }
 
 private val BLANKS =

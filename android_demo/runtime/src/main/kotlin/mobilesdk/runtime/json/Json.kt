@@ -27,7 +27,7 @@ data class JsonTruth(
 
 data object JsonNull : Json
 
-/** A text that is no JSON, or JSON that parsers disagree about: docs/bundle-format.md, "JSON". */
+/** A text that is no JSON, or JSON that parsers disagree about: docs/reference/bundle-format.md, "JSON". */
 class JsonException(
     message: String,
 ) : Exception(message)

@@ -5,7 +5,7 @@ import kotlin.math.max
 import kotlin.math.min
 import kotlin.math.roundToInt
 
-/** The recipe from an upright picture to the bytes that the model reads: docs/bundle-format.md, "The recipe". */
+/** The recipe from an upright picture to the bytes that the model reads: docs/reference/bundle-format.md, "The recipe". */
 fun prepare(
     picture: Rgb,
     image: ImageSpec,

@@ -12,7 +12,7 @@ class RawMap(
 /**
  * Returns the things in the raw maps of an anchor-free head, such as YOLOv8's, best first.
  *
- * It follows docs/detection.md in its order and in double precision, as `mobile_sdk/tasks/anchor_free.py` does. Throws
+ * It follows docs/guides/detection.md in its order and in double precision, as `mobile_sdk/tasks/anchor_free.py` does. Throws
  * IllegalArgumentException for maps of other channels than 4 × bins + [labels].
  */
 fun detectAnchorFree(

@@ -4,7 +4,7 @@ import mobilesdk.runtime.json.Fields
 import mobilesdk.runtime.tensor.OutputType
 import kotlin.math.nextDown
 
-/** The numbers of the rule in docs/detection.md; thresholds are 0..1. */
+/** The numbers of the rule in docs/guides/detection.md; thresholds are 0..1. */
 data class DetectionSpec(
     val scoreThreshold: Double,
     val iouThreshold: Double,

@@ -38,7 +38,7 @@ internal object DetectionRow {
 /**
  * Returns the things in a net's output (anchors × columns, flat) for a picture of those [sides], best first.
  *
- * It follows docs/detection.md in its order and in double precision, as `mobile_sdk/tasks/boxes.py` does. Nothing is found
+ * It follows docs/guides/detection.md in its order and in double precision, as `mobile_sdk/tasks/boxes.py` does. Nothing is found
  * in an output of other numbers than whole rows, or with one that is not finite.
  */
 fun detect(

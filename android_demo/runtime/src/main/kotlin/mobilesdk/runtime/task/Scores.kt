@@ -12,7 +12,7 @@ fun argMax(scores: FloatArray): Int {
 
 /**
  * Returns shares that add up to 1; the largest logit is taken off first, so that no exponential overflows. The powers are
- * added from the first to the last: docs/detection.md has the rule, which gives the same bits in every language.
+ * added from the first to the last: docs/guides/detection.md has the rule, which gives the same bits in every language.
  */
 fun softmax(logits: DoubleArray): DoubleArray {
     val largest = logits.maxOrNull() ?: return logits

@@ -1,0 +1,1 @@
+"""Holds tests of the documentation: the site builds, its commands are there, its code runs."""
