@@ -13,7 +13,7 @@ from tests.support.repository import ROOT
 
 VERBS: Any = typer.main.get_command(app)
 FOREIGN = (
-    *(".", "adb", "cp", "curl", "git", "ls", "openssl", "python3.11", "sphinx-build", "unzip"),
+    *(".", "adb", "cp", "curl", "open", "git", "ls", "openssl", "python3.11", "sphinx-build", "unzip"),
     *("./gradlew", "gradle", "xcodebuild", "xcodegen", "swift"),
 )
 
