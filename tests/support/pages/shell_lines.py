@@ -14,13 +14,13 @@ from tests.support.repository import ROOT
 VERBS: Any = typer.main.get_command(app)
 FOREIGN = (
     *(".", "adb", "cp", "curl", "open", "git", "ls", "openssl", "python3.11", "sphinx-build", "unzip"),
-    *("./gradlew", "gradle", "xcodebuild", "xcodegen", "swift"),
+    *("./gradlew", "gradle", "xcodebuild", "xcodegen", "xcrun", "swift"),
 )
 
 
 def check(line: str) -> None:
     """Raises if a shell's line cannot be typed."""
-    words = shlex.split(line, comments=True)
+    words = shlex.split(re.sub(r"^\((.*)\)$", r"\1", line), comments=True)
     while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
         del words[0]
     for part in split(words, "&&"):
