@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from importlib.util import find_spec
+from itertools import dropwhile
 from typing import Any
 
 import typer
@@ -21,10 +22,8 @@ FOREIGN = (
 def check(line: str) -> None:
     """Raises if a shell's line cannot be typed."""
     words = shlex.split(re.sub(r"^\((.*)\)$", r"\1", line), comments=True)
-    while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
-        del words[0]
     for part in split(words, "&&"):
-        check_command(part)
+        check_command(list(dropwhile(re.compile(r"[A-Z_]+=").match, part)))  # variables of this command
 
 
 def split(words: list[str], between: str) -> list[list[str]]:
