@@ -1,10 +1,12 @@
 """Configures the documentation site: `sphinx-build -W docs docs/_build` writes it."""
 
+import inspect
 import os
 import re
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
+from pydantic import BaseModel
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
@@ -46,8 +48,9 @@ html_show_sourcelink = False
 
 
 def setup(app: Sphinx) -> None:
-    """Registers what is done to the text of a page before it is parsed."""
+    """Registers what is done to the text of a page before it is parsed, and to signatures."""
     app.connect("source-read", read_page)
+    app.connect("autodoc-process-signature", show_signature)
 
 
 def read_page(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -62,3 +65,13 @@ def read_page(app: Sphinx, docname: str, source: list[str]) -> None:
         return found[1] + os.path.relpath(ROOT / page, ROOT / "docs" / PurePosixPath(docname).parent) + found[3]
 
     source[0] = LINK.sub(led, text)
+
+
+def show_signature(*event: object) -> tuple[str, None] | None:
+    """Returns the signature of a pydantic model by names and defaults: its annotations hold every bound of a value."""
+    kind = event[3]
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        return None
+    signature = inspect.signature(kind)
+    named = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
+    return str(signature.replace(parameters=named, return_annotation=inspect.Signature.empty)), None

@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     qat.fit_detector(net, pictures, qat.TrainPlan.detector(epochs=given.epochs))
     print(f"2. float: {qat.evaluate_detector(net, pictures)}")
 
-    program = qat.quantize(net, contract, pictures.train.pictures)
+    plan = qat.CalibrationPlan(reconstruct=False)  # as the command line has it for detectors
+    program = qat.quantize(net, contract, pictures.train.pictures, plan)
     program.save(given.out / "program.pt2")
     (bundle,) = sdk.lower(program, given.out / "bundles", runtimes="tflite", pictures=pictures.validation)
     verdict = sdk.verify(bundle, program, pictures)

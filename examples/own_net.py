@@ -5,6 +5,7 @@ python examples/own_net.py --photos photos/       # a folder for each label
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -56,9 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     print("2. int8 training: it starts from the calibrated net and learns from the float net")
     student = qat.prepare(net, contract)
-    qat.calibrate(student, pictures)
+    qat.calibrate(student, pictures, qat.CalibrationPlan(reconstruct=False))  # training takes its place
     epochs = max(1, given.epochs // 5)
-    qat.fit(student, pictures, qat.TrainPlan.distil(epochs=epochs, batch=given.batch), teacher=net)
+    qat.fit(student, pictures, replace(qat.TrainPlan.distil(epochs=epochs), batch=given.batch), teacher=net)
     for name, each in (("float", net), ("int8", student)):
         print(f"{name}: {qat.evaluate(each, pictures, contract):.1%} of held-out images")
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.repository import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted(each for each in (ROOT / "docs").rglob("*.md") if each.name != "decisions.md")]
-FOLDERS = ("mobile_sdk", "qat", "tests", "benchmarks", "docs", "android_demo", "ios_demo")
+FOLDERS = ("mobile_sdk", "qat", "tests", "benchmarks", "docs", "examples", "android_demo", "ios_demo")
 SOURCE = re.compile(r"\.(py|md|kt|swift|cpp)$")
 PATH = re.compile(r"[\w.{}<>,*/-]+")
 NAME = re.compile(r"(mobile_sdk|qat|tests|benchmarks)(\.\w+)+")

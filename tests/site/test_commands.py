@@ -15,7 +15,7 @@ from tests.support.repository import ROOT
 
 COMMANDS = ("", "sh", "bash", "console")
 OTHERS_LANGUAGES = ("json", "kotlin", "mermaid", "python", "swift", "text", "yaml")
-SITES_OWN = ("{eval-rst}", "{toctree}")
+SITES_OWN = ("{contents} Index", "{eval-rst}", "{toctree}")
 TREE = "qat/"  # README's tree of folders, which has a test of its own
 PAGES = [page for page in pages() if any(block.language in COMMANDS for block in blocks(page))]
 

@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from importlib.util import find_spec
+from itertools import dropwhile
 from typing import Any
 
 import typer
@@ -13,18 +14,16 @@ from tests.support.repository import ROOT
 
 VERBS: Any = typer.main.get_command(app)
 FOREIGN = (
-    *(".", "adb", "cp", "curl", "git", "ls", "openssl", "python3.11", "sphinx-build", "unzip"),
-    *("./gradlew", "gradle", "xcodebuild", "xcodegen", "swift"),
+    *(".", "adb", "cp", "curl", "open", "git", "ls", "openssl", "python3.11", "sphinx-build", "unzip"),
+    *("./gradlew", "gradle", "xcodebuild", "xcodegen", "xcrun", "swift"),
 )
 
 
 def check(line: str) -> None:
     """Raises if a shell's line cannot be typed."""
-    words = shlex.split(line, comments=True)
-    while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
-        del words[0]
+    words = shlex.split(re.sub(r"^\((.*)\)$", r"\1", line), comments=True)
     for part in split(words, "&&"):
-        check_command(part)
+        check_command(list(dropwhile(re.compile(r"[A-Z_]+=").match, part)))  # variables of this command
 
 
 def split(words: list[str], between: str) -> list[list[str]]:
