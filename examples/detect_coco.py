@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     assert verdict
 
     picture, _ = pictures.validation.pictures[0]
-    print(f"4. in the first held-out picture: {sdk.preview(bundle, picture).answer.found}")
+    print(f"4. in the first held-out picture: {bundle.predict(picture)}")
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def test_devices_need_cmake_before_anything_is_fetched(monkeypatch: pytest.Monke
 
 
 def test_the_page_has_a_row_for_every_extra_and_shows_what_is_said() -> None:
-    page = (ROOT / "docs" / "installation.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "start" / "installation.md").read_text(encoding="utf-8")
     rows = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
     assert rows == set(PROJECT["optional-dependencies"]) - FOR_DEVELOPERS
     error = missing("cryptography", "keys and signatures", extra="signing")

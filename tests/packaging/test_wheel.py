@@ -241,7 +241,7 @@ def test_another_project_of_the_name_qat_beside_it_is_named(
     assert (done.code, done.out) == (7, "")
     assert done.err.startswith(f"error: {expected}\nhint: use an environment of its own for each")
     if project == "qat":
-        assert done.err in (ROOT / "docs" / "installation.md").read_text(encoding="utf-8")
+        assert done.err in (ROOT / "docs" / "start" / "installation.md").read_text(encoding="utf-8")
     for use in first_uses:
         assert f"MachineError: {expected}" in ran(folder, "-c", use, program="python").err
 
