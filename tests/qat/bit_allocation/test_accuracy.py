@@ -18,7 +18,7 @@ from qat.bit_allocation.frontier import TRIES, Candidate, above_accuracy, fronti
 from qat.bit_allocation.sensitivities_file import SENSITIVITIES_FILE
 from qat.data.picture_set import PictureSet
 from qat.freezing.freezing import freeze
-from tests.support.sensitive_net import allocate, classified, undecided_net
+from tests.support.nets.sensitive_net import allocate, classified, undecided_net
 from tests.support.tiny_nets import CONTRACT, picture_set
 
 IMAGES = 200

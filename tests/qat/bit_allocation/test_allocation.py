@@ -18,7 +18,7 @@ from qat.bit_allocation.allocation import AllocatedNet
 from qat.bit_allocation.frontier import MIB, Candidate, above_floor, frontier, noise_of, within_budget
 from qat.bit_allocation.sensitivities_file import SENSITIVITIES_FILE
 from qat.freezing.freezing import freeze
-from tests.support.sensitive_net import QUIET, allocate
+from tests.support.nets.sensitive_net import QUIET, allocate
 from tests.support.tiny_nets import CONTRACT
 
 

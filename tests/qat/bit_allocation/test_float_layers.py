@@ -17,7 +17,7 @@ from qat.bit_allocation.allocation import AllocatedNet
 from qat.bit_allocation.frontier import MOST_IN_FLOAT, Candidate, above_floor, frontier, noise_of
 from qat.bit_allocation.sensitivities_file import SENSITIVITIES_FILE
 from qat.freezing.freezing import freeze
-from tests.support.sensitive_net import QUIET, allocate
+from tests.support.nets.sensitive_net import QUIET, allocate
 from tests.support.tiny_nets import CONTRACT
 
 FLOOR_DB = 46.2  # of the sensitive net, which has 45.7 dB with 8 bits everywhere
