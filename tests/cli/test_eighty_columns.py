@@ -190,8 +190,11 @@ def test_predict_and_export_name_everything_whole(small: SmallRun, tmp_path: Pat
     assert str(tmp_path / "sides.tflite") in words(shown) and "int8" in words(shown)
 
 
-def test_embed_and_keygen_name_files_whole(small: SmallRun, tmp_path: Path, said: Say) -> None:
+def test_embed_and_keygen_name_files_whole(
+    small: SmallRun, tmp_path: Path, said: Say, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert {str(tmp_path / "k.pem"), str(tmp_path / "k.pub.pem")} <= words(said("keygen", str(tmp_path / "k.pem")))
     (tmp_path / "App.xcodeproj").mkdir()
-    shown = said("embed", small.bundle("executorch"), "--ios", str(tmp_path))
+    assert call(["embed", small.bundle("executorch"), "--ios", str(tmp_path)]) == 0
+    shown = fitting(capsys.readouterr().out.partition("\nimport ")[0])  # code to copy is as wide as it is
     assert str(tmp_path / "Bundles" / "sides.executorch") in words(shown)
