@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from mobile_sdk.cli import stopping
 from mobile_sdk.cli.deployment import bench, classify, embed, export, keygen, report, verify
@@ -22,13 +22,16 @@ from mobile_sdk.cli.flattening import flattened
 from mobile_sdk.cli.insight import about, calibrate, inspect, predict
 from mobile_sdk.cli.learning import quantize, run, search, shard, train
 from mobile_sdk.cli.processes import speaker
+from mobile_sdk.cli.terminal import verbosely
 from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.choices import check_choice
 from mobile_sdk.workflow.main_process import OtherProcess
 from qat.distributed.torchrun import is_main_process
+from qat.progress import shown
 
 BROKEN_PIPE = 141  # 128 and the signal's number, as shells say it
-DEBUG = "--debug"
+DEBUG, QUIET, VERBOSE = "--debug", "--quiet", "--verbose"
+COMPLETING = "_MOBILE_SDK_COMPLETE"  # the shell's function sets it, and asks for the words that may follow
 
 EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     run.run: (
@@ -54,7 +57,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     ),
     export.export: (
         "mobile-sdk export runs/photos/program.pt2 --data photos --out runs/photos/bundles",
-        "mobile-sdk export runs/photos/program.pt2 --to tflite --float",
+        "mobile-sdk export runs/photos/program.pt2 --runtime litert --float",
         "mobile-sdk export runs/photos/program.pt2 --max-activation-kib 735",
         "mobile-sdk export runs/photos/program.pt2 --sign keys/signer.pem",
     ),
@@ -87,7 +90,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "mobile-sdk search --data photos --weights runs/photos/net.safetensors --device pixel-3 --target-ms 8",
         "mobile-sdk search --method evolution --target-ms 1.1 --exponent -0.15 --address auto",
     ),
-    calibrate.calibrate: ("mobile-sdk calibrate --device host --to tflite --out host.json",),
+    calibrate.calibrate: ("mobile-sdk calibrate --device host --runtime litert --out host.json",),
     inspect.inspect: (
         "mobile-sdk inspect runs/digits/bundles/digits.tflite",
         "mobile-sdk inspect runs/digits/program.pt2 --json",
@@ -110,8 +113,20 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
 }
 
 
+class Verb(TyperCommand):
+    """Shows flags without a type, as they take no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Returns the parameters of this verb."""
+        return _plain_flags(super().get_params(ctx))
+
+
 class Verbs(TyperGroup):
     """Refuses a misspelt verb with the nearest one."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Returns the options of all verbs."""
+        return _plain_flags(super().get_params(ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Returns the verb and its arguments; raises SettingError if there is none of that name."""
@@ -119,29 +134,38 @@ class Verbs(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+def _plain_flags(parameters: list[Any]) -> list[Any]:
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    return parameters
+
+
 app = typer.Typer(
     name="mobile-sdk",
     help="From labelled pictures to one int8 program, and from that to LiteRT, ExecuTorch and Core ML, exactly.",
     epilog="Exit codes: 0 done, 1 a check failed, 2 setting, 3 data, 4 net, 5 compiler, 6 bundle, 7 machine, "
     "129, 130, 143 stopped by SIGHUP, Ctrl-C, SIGTERM.\n\n"
-    "Start with: mobile-sdk run",
+    "Start with: mobile-sdk run. Of a verb: mobile-sdk help VERB",
     cls=Verbs,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb, examples in EXAMPLES.items():
-    app.command(epilog="\n\n".join(("Examples:", *examples)) if examples else None)(flattened(verb))
+    app.command(cls=Verb, epilog="\n\n".join(("Examples:", *examples)) if examples else None)(flattened(verb))
 
 
 @app.callback(invoke_without_command=True)
 def settings(
     context: typer.Context,
+    quiet: Annotated[bool, typer.Option(QUIET, help="Show results and errors alone, no progress.")] = False,
+    verbose: Annotated[bool, typer.Option(VERBOSE, help="Show every check, layer and figure in tables.")] = False,
     debug: Annotated[bool, typer.Option(DEBUG, help="Show a traceback with an error.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=about.show_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option("--version", "-V", callback=about.show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    """Takes the options of every verb; `call` itself takes `--debug` out, wherever it is."""
+    """Takes the options of every verb; `call` itself takes the first three out, wherever they are."""
     if context.invoked_subcommand is None:
         context.get_help()  # prints it
         raise typer.Exit(2)
@@ -158,7 +182,8 @@ def call(arguments: Sequence[str]) -> int:
 def _answered(arguments: Sequence[str]) -> int:
     try:
         _check_none_is_empty(arguments)
-        code = _run([argument for argument in arguments if argument != DEBUG])
+        with shown(QUIET not in arguments), verbosely(VERBOSE in arguments):
+            code = _run([argument for argument in arguments if argument not in (DEBUG, QUIET, VERBOSE)])
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader of the output, such as `head`, has closed it
@@ -201,12 +226,20 @@ def _stopped(error: BaseException) -> int:
 
 def _run(arguments: list[str]) -> int:
     """Runs the verb without `app(…)`, which turns interrupts, broken pipes and ends of files into codes of its own."""
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
+    elif arguments == ["version"]:
+        arguments = ["--version"]
     command = typer.main.get_command(app)
     try:
+        if COMPLETING in os.environ:
+            command.main([], prog_name="mobile-sdk")
         with command.make_context("mobile-sdk", arguments) as context:
             command.invoke(context)
     except typer.Exit as ended:
         return ended.exit_code
+    except SystemExit as ended:  # completion was installed, shown, or answered
+        return int(ended.code or 0)
     except OtherProcess:
         return 0
     return 0

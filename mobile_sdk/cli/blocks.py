@@ -53,8 +53,10 @@ class RecipeOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanOptions:
-    """Sets what the plan of any recipe leaves open."""
+    """Sets what the plan of any recipe leaves open, or changes it."""
 
+    batch_size: options.BatchSize = None
+    learning_rate: options.LearningRate = None
     class_balance: options.ClassBalance = False
     seed: options.Seed = 0
     tensorboard: options.Tensorboard = False

@@ -8,7 +8,8 @@ import typer
 from mobile_sdk.errors import MachineError, SdkError, SettingError
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
-_OF_THE_RECIPE = frozenset(("--batch", "--batch-size", "--lr", "--learning-rate"))
+_OF_THE_PLAN = frozenset(("--batch-size", "--learning-rate"))
+_SHORTER = {"--batch": "--batch-size", "--bs": "--batch-size", "--lr": "--learning-rate"}
 _LACKS = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _USAGE_ERROR = typer.BadParameter.__mro__[1]  # click's UsageError, wherever this version of typer keeps it
 
@@ -69,11 +70,13 @@ def _usage(error: Exception) -> tuple[str, str]:
     parameter = getattr(error, "param", None)
     if hasattr(error, "possibilities"):
         option: str = getattr(error, "option_name", "")
-        near = " or ".join(error.possibilities or ())
-        if near:
+        known = {name for each in context.command.params for name in each.opts} if context else set()
+        meant = _SHORTER.get(option, option)
+        near = meant if meant in known else " or ".join(error.possibilities or ())
+        if meant in _OF_THE_PLAN - known:
+            hint = "the training plan decides that; in Python, TrainPlan(batch=…, learning_rate=…)"
+        elif near:
             hint = f"did you mean {near}?"
-        if option in _OF_THE_RECIPE:
-            hint = "the recipe decides that: --recipe; in Python, TrainPlan(batch=…, learning_rate=…)"
         return f"expected an option of {command}, found {option}", hint
     if parameter is None:
         return f"expected arguments of {command}, found: {error}", hint

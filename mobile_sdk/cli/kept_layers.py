@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mobile_sdk.cli.terminal import show_table
+from mobile_sdk.cli.tables import show_table, show_text
 
 if TYPE_CHECKING:
     from mobile_sdk.program.record import Record
@@ -14,10 +14,12 @@ def show_change(record: "Record") -> None:
     kept: Any = record.settings.get("keep_float")
     if not kept:
         return
-    print(f"kept in float32: {', '.join(kept['layers'])}")
+    show_text(f"kept in float32: {', '.join(kept['layers'])}")
     rows: Sequence[dict[str, Any]] = kept["change"]
     show_table(tuple(rows[0]), [tuple(row.values()) for row in rows], numbers=tuple(rows[0])[1:])
     if kept["order_dependent"]:
-        print(f"verified within a bound: float32 sums depend on their order at {', '.join(kept['order_dependent'])}")
+        show_text(
+            f"verified within a bound: float32 sums depend on their order at {', '.join(kept['order_dependent'])}"
+        )
     else:
-        print("verified at 0 steps: every float32 sum is exact in any order")
+        show_text("verified at 0 steps: every float32 sum is exact in any order")

@@ -2,50 +2,44 @@
 
 import json
 import logging
-import sys
 import warnings
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from mobile_sdk.system.progress import Report, reported
 from qat.distributed.torchrun import is_main_process
+from qat.progress import Shown
+
+_Verbose = ContextVar("verbose", default=False)
 
 WORDS = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
 
 
 def progress(title: str) -> AbstractContextManager[Report]:
     """Returns a block that yields a function of (share done, current work), whose calls the main process shows."""
-    return reported(is_main_process(), title)
+    return reported(is_main_process() and Shown.get(), title)
+
+
+def is_verbose() -> bool:
+    """Tells whether a table shows every row and column."""
+    return _Verbose.get()
+
+
+@contextmanager
+def verbosely(verbose: bool) -> Iterator[None]:
+    """Makes `is_verbose` return `verbose` inside the `with`."""
+    token = _Verbose.set(verbose)
+    try:
+        yield
+    finally:
+        _Verbose.reset(token)
 
 
 def show_json(value: Any) -> None:
     """Prints the result as JSON, the only thing on standard output."""
     print(json.dumps(value, indent=1, ensure_ascii=False, default=str))
-
-
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Sequence[str] = ()) -> None:
-    """Prints a table; the columns named in `numbers` are aligned to the right."""
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(str(cell)) for cell in row))
-    show_rich(table)
-
-
-def show_rich(renderable: Any) -> None:
-    """Prints any of rich's renderables; as wide as it needs if standard output is no terminal."""
-    from rich.console import Console
-
-    console = Console() if sys.stdout.isatty() else Console(width=1000)
-    with console.capture() as text:  # rich itself would end the process if the output's reader is gone
-        console.print(renderable)
-    print("\n".join(line.rstrip() for line in text.get().splitlines()))
 
 
 def quiet() -> None:

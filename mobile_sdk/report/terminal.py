@@ -1,8 +1,7 @@
-"""Prints the report as one table for a terminal."""
+"""Gives the report as a table and lines for a terminal."""
 
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape
-from rich.table import Table
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from mobile_sdk.benchmarking.measurements import Measurement
 from mobile_sdk.report.data import BundleLine, Report
@@ -10,44 +9,60 @@ from mobile_sdk.report.formats import ms_decimals
 from mobile_sdk.tasks.registry import TASKS
 from mobile_sdk.verification.verdict import WORDS
 
-_STYLES = {"pass": "green", "fail": "bold red", "not_run": "yellow"}
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Holds a row a bundle under `columns`, and sentences on what failed, did not run, or makes a time doubtful."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Returns the columns of numbers."""
+        return self.columns[2:]
 
 
-def summary_table(report: Report) -> Table:
-    """Returns a table with a row a bundle: its checks, its distance from the reference, its accuracy, time and size."""
-    table = Table(box=SIMPLE_HEAD, title=report.name, title_justify="left", pad_edge=False)
-    table.add_column("bundle", no_wrap=True)
-    table.add_column("checks", no_wrap=True)
-    for title in ("steps apart", TASKS[report.task].short_measure, "median ms", "95 % ms", "model MiB"):
-        table.add_column(title, justify="right")
+def summary(report: Report) -> Summary:
+    """Returns each bundle's checks, distance from the reference, accuracy, time and size, and remarks on them."""
     numbers = {each.bundle: each for each in report.numbers.measurements} if report.numbers else {}
-    for line in report.bundles:
-        table.add_row(*_cells(report, line.title, line, numbers.pop(line.bundle, None)))
-    for bundle, measurement in numbers.items():
-        table.add_row(*_cells(report, bundle, None, measurement))
-    return table
+    shown: list[tuple[str, BundleLine | None, Measurement | None]] = [
+        (line.title, line, numbers.pop(line.bundle, None)) for line in report.bundles
+    ]
+    shown += [(bundle, None, measurement) for bundle, measurement in numbers.items()]
+    return Summary(
+        columns=("bundle", "checks", "steps apart", TASKS[report.task].short_measure, "median ms", "95 % ms", "MiB"),
+        rows=tuple(_cells(report, *each) for each in shown),
+        remarks=tuple(f"{title}: {remark}" for title, line, measured in shown for remark in _remarks(line, measured)),
+    )
 
 
-def _cells(report: Report, title: str, line: BundleLine | None, measurement: Measurement | None) -> list[str]:
+def _cells(report: Report, title: str, line: BundleLine | None, measurement: Measurement | None) -> tuple[str, ...]:
     decimals = ms_decimals(report)
     values = {each.computed_by: each.quality.value for each in report.qualities}
-    summary = measurement.summary if measurement else None
-    interval = summary.median_interval_ms if summary else None
+    times = measurement.summary if measurement else None
+    interval = times.median_interval_ms if times else None
     size = (line and line.model_bytes) or (measurement and measurement.model_bytes)
-    return [
-        escape(title),
-        _outcome(line),
-        f"{line.distance.max_steps:g}" if line and line.distance else "–",
+    return (
+        title,
+        WORDS[line.outcome] if line and line.outcome else "–",
+        f"{line.distance.max_steps:.2g}" if line and line.distance else "–",
         f"{100 * values[title]:.2f}" if title in values else "–",
-        f"{summary.median_ms:.{decimals}f}" if summary else "not run" if measurement else "–",
+        f"{times.median_ms:.{decimals}f}" if times else "not run" if measurement else "–",
         f"{interval.low:.{decimals}f}–{interval.high:.{decimals}f}" if interval else "–",
-        f"{size / 2**20:.3f}" if size else "–",
-    ]
+        f"{size / 2**20:.2f}" if size else "–",
+    )
 
 
-def _outcome(line: BundleLine | None) -> str:
-    if line is None or line.outcome is None:
-        return "–"
-    skipped = sum(check.outcome == "not_run" for check in line.checks)
-    text = f"[{_STYLES[line.outcome]}]{WORDS[line.outcome]}[/]"
-    return f"{text} [yellow]({skipped} not run)[/]" if skipped and line.outcome != "not_run" else text
+def _remarks(line: BundleLine | None, measurement: Measurement | None) -> Iterator[str]:
+    """Yields the checks that failed or did not run, by name and with what was found, and doubts about the time."""
+    for check in line.checks if line else ():
+        if check.outcome != "pass":
+            yield f"{WORDS[check.outcome]}: {check.name}: {check.found}"
+    if measurement is None:
+        return
+    if measurement.not_run:
+        yield f"not run: time: {measurement.not_run}"
+    elif measurement.advice:
+        yield f"the time is doubtful: {measurement.advice}"

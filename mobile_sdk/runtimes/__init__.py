@@ -32,6 +32,7 @@ _READERS = {
     "qnn-htp": "mobile_sdk.runtimes.qnn_htp:QnnHtpRuntime",
 }
 """These runtimes run another one's files and have no bundles of their own."""
+_OTHER_NAMES = {"litert": "tflite"}  # the project's name since 2024; its files kept theirs
 MEASURED_IN = "tflite"
 """Latencies are measured in this runtime if none is named."""
 
@@ -77,10 +78,15 @@ def in_apps(platform: "Platform") -> tuple[str, ...]:
     return tuple(name for name in names() if get(name).app_advice(platform) is not None)
 
 
+def called(word: str) -> str:
+    """Returns the name of the runtime that `word` spells otherwise, such as LiteRT or TFLite; else the word itself."""
+    known = {_plain(name): name for name in (*names(), *readers())} | _OTHER_NAMES
+    return known.get(_plain(word), word)
+
+
 def unknown(name: str, known: tuple[str, ...]) -> SettingError:
     """Returns the error for a name that is none of the `known` runtimes', with the most similar one."""
-    plain = name.lower().replace("-", "").replace("_", "").replace(" ", "")
-    also = (each for each in names() if plain in get(each).also_called)
+    also = (each for each in names() if _plain(name) in get(each).also_called)
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     meant = next(also, near[0] if near else None)
     hint = f"did you mean {meant}?" if meant else "choose one of these"
@@ -115,3 +121,7 @@ def get(name: str, form: Mapping[str, str] | None = None) -> "Runtime":
     module, _, class_name = known[name].partition(":")
     runtime: Runtime = getattr(import_module(module), class_name)(form)
     return runtime
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "").replace(" ", "")

@@ -13,7 +13,7 @@ Report = Callable[[float, str], None]
 Progress = bool | Report
 """Every long call takes this as `progress`: True shows it, False does not, a function gets it instead."""
 
-LINE_EVERY_S = 5.0
+LINE_EVERY_S, LINE_EVERY_SHARE = 10.0, 0.25  # where no terminal shows a bar, at least
 
 
 def check_progress(progress: object) -> None:
@@ -27,7 +27,7 @@ def check_progress(progress: object) -> None:
 
 @contextmanager
 def reported(progress: Progress, title: str) -> Iterator[Report]:
-    """Yields a function to report to; it shows a bar on a terminal and a line every 5 seconds elsewhere."""
+    """Yields a function to report to; it shows a bar on a terminal and a few lines elsewhere."""
     check_progress(progress)
     if callable(progress):
         yield progress
@@ -46,19 +46,19 @@ def _bar(title: str) -> Iterator[Report]:
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(20), TaskProgressColumn(), TimeElapsedColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=1.0)
         yield lambda done_share, text: bar.update(task, completed=done_share, description=f"{title}: {text}")
 
 
 def _lines(title: str) -> Report:
-    last_s = time.monotonic()
+    last_s, last_share = time.monotonic(), 0.0
 
     def line(done_share: float, text: str) -> None:
-        nonlocal last_s
-        if time.monotonic() - last_s >= LINE_EVERY_S:
-            last_s = time.monotonic()
+        nonlocal last_s, last_share
+        if done_share - last_share >= LINE_EVERY_SHARE and time.monotonic() - last_s >= LINE_EVERY_S:
+            last_s, last_share = time.monotonic(), done_share
             print(f"{title}: {text} ({done_share:.0%})", file=sys.stderr, flush=True)
 
     return line

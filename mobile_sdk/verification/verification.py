@@ -68,7 +68,7 @@ def verify(
         twin = None
     elif twin is not None:
         check_twin(program, twin)
-    with reported(progress, f"verify {bundle.path.name}") as report:
+    with reported(progress, "verify") as report:
         computed = _compute(bundle, program, pictures, chosen, checks, device, threads, report, twin)
     if isinstance(computed, Check):
         measured, versions = Measured(checks=(computed,)), chosen.versions()

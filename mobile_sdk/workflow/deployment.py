@@ -21,9 +21,10 @@ from mobile_sdk.system.progress import Progress, reported
 from mobile_sdk.verification.verdict import Verdict, write_verdicts
 from mobile_sdk.verification.verification import verify
 from mobile_sdk.workflow.run_files import TWIN
-from qat.progress import Shown, say, shown
+from qat.progress import Shown, duration_text, say, shown
 
 STEPS = 6
+FOLLOWING_PIXELS = 60e6  # calibration, bundles, verdicts and times take as long as training on so many: 140 s of digits
 LAYER_PICTURES = 64  # for the distance of every layer: enough for a steady figure, all tensors of them fit in memory
 
 
@@ -85,7 +86,7 @@ def step(number: int, what: str) -> Iterator[None]:
     say(f"[{number}/{STEPS}] {what}")
     started_s = time.monotonic()
     yield
-    say(f"[{number}/{STEPS}] {what}: {time.monotonic() - started_s:.1f} s")
+    say(f"[{number}/{STEPS}] {what}: {duration_text(time.monotonic() - started_s)}")
 
 
 def _export(program: Program, twin: Program, out: Path, pictures: Any) -> list[Bundle]:
@@ -93,7 +94,7 @@ def _export(program: Program, twin: Program, out: Path, pictures: Any) -> list[B
     for line in left_out():
         say(line)
     bundles = lower(program, out / "bundles", pictures=pictures, progress=Shown.get())
-    with reported(Shown.get(), "export twins") as report:
+    with reported(Shown.get(), "export float32 bundles") as report:
         twins = lower(twin, out / "bundles", runtimes=timed_here(), pictures=pictures, progress=report)
     return [*bundles, *twins]
 

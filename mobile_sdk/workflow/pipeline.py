@@ -1,6 +1,7 @@
 """Runs the whole pipeline: settings → pictures → float net → int8 program → bundles, verdicts, numbers and a report."""
 
 import time
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.errors import SettingError
 from mobile_sdk.program.program import Program
 from mobile_sdk.system.progress import Progress
-from mobile_sdk.workflow.deployment import Deployment, deploy, step
+from mobile_sdk.workflow.deployment import FOLLOWING_PIXELS, Deployment, deploy, step
 from mobile_sdk.workflow.output_paths import folder_to_write
 from mobile_sdk.workflow.quantization import plan_in_int8, quantize_net
 from mobile_sdk.workflow.run_files import NET_FILE
@@ -19,8 +20,10 @@ from mobile_sdk.workflow.sources.start import Start, choose_start
 from mobile_sdk.workflow.tasks import choose_task
 from mobile_sdk.workflow.tasks.task import Task
 from mobile_sdk.workflow.training import choose_plan, train_net
-from qat.progress import say, shown
+from qat.progress import duration_text, followed_by, say, shown
 from qat.training.plan import TrainPlan
+
+INT8_EPOCH = 1.5  # in float ones: benchmarks/results, qat_step
 
 
 def run(settings: RunSettings, *, command: str | None = None, progress: Progress = True) -> Deployment:
@@ -37,7 +40,7 @@ def run(settings: RunSettings, *, command: str | None = None, progress: Progress
         started_s = time.monotonic()
         program, folder, pictures = _learn(settings)
         done = deploy(program, folder, pictures, command=command or settings.command(), progress=progress)
-        say(f"done in {time.monotonic() - started_s:.0f} s")
+        say(f"done in {duration_text(time.monotonic() - started_s)}")
         return done
 
 
@@ -46,7 +49,8 @@ def _learn(asked: RunSettings) -> tuple[Program, Path, Any]:
     asked.check_balance()
     task = choose_task(asked.task, asked.head, asked.output_stride)
     _check_weights(task, asked)
-    plan = choose_plan(task, asked, recipe=None, epochs=asked.epochs or task.epochs_of_run(asked.data))
+    of_run = None if asked.recipe else task.epochs_of_run(asked.data)
+    plan = choose_plan(task, asked, epochs=asked.epochs or of_run)
     epochs = task.epochs_in_int8 if asked.qat_epochs is None else asked.qat_epochs
     if asked.tensorboard and asked.epochs == 0 and not epochs:
         raise SettingError("expected --tensorboard beside epochs, found none of them", hint="leave it out")
@@ -56,9 +60,12 @@ def _learn(asked: RunSettings) -> tuple[Program, Path, Any]:
         say(f"{len(pictures.train)} pictures to learn from, {len(pictures.validation)} to validate")
         say(task.described(pictures))
     folder = folder_to_write(asked.out or Path("runs", start.contract.name))
+    rest = FOLLOWING_PIXELS / (len(pictures.train) * prod(start.contract.input.shape[-2:]))
     with logged(folder, tensorboard=asked.tensorboard):
-        source = _float_net(start, asked, plan, folder)
-        with step(3, "train in int8 and freeze" if epochs else "calibrate and freeze"):
+        with followed_by(INT8_EPOCH * epochs + rest):
+            source = _float_net(start, asked, plan, folder)
+        title = "train in int8 and freeze" if epochs else "calibrate and freeze"
+        with step(3, title), followed_by(rest / 2 / INT8_EPOCH):
             finetune = plan_in_int8(source, epochs, plan) if epochs else None
             program = quantize_net(
                 source, pictures, finetune, folder, weight_bits=asked.asked_bits, overwrite=asked.overwrite
@@ -68,9 +75,10 @@ def _learn(asked: RunSettings) -> tuple[Program, Path, Any]:
 
 def _check_weights(task: Task[Any], asked: RunSettings) -> None:
     """Raises SettingError for weights that the task does not start from, or for none if nothing is trained."""
-    if not task.starts_from_weights and (asked.weights or asked.labels or asked.epochs == 0):
+    if not task.starts_from_weights and (asked.weights or asked.labels or asked.recipe or asked.epochs == 0):
         raise SettingError(
-            f"expected neither --weights, --labels nor --epochs 0 for {task.name}, found one", hint="leave it out"
+            f"expected neither --weights, --labels, --recipe nor --epochs 0 for {task.name}, found one",
+            hint="leave it out",
         )
     if asked.epochs == 0 and asked.weights is None:
         raise SettingError("expected --epochs 0 beside --weights, found no weights", hint="train for an epoch or more")

@@ -63,7 +63,10 @@ class NetSettings:
     size: int | str | None = None
     channels: int | None = None
     name: str | None = None
+    recipe: str | None = None
     epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
     class_balance: bool = False
     seed: int = 0
     tensorboard: bool = False
@@ -129,9 +132,8 @@ class RunSettings(NetSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings(NetSettings):
-    """Adds the recipe, and the folder for net.safetensors."""
+    """Adds the folder for net.safetensors."""
 
-    recipe: str | None = None
     out: Path = Path("runs/train")
 
 

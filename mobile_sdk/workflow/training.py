@@ -36,7 +36,7 @@ def train(asked: TrainSettings, *, progress: Progress = True) -> SourceNet:
             raise SettingError(
                 f"expected neither --recipe, --weights nor --labels for {task.name}, found one", hint="leave it out"
             )
-        plan = choose_plan(task, asked, recipe=asked.recipe, epochs=asked.epochs)
+        plan = choose_plan(task, asked, epochs=asked.epochs)
         start = choose_start(asked)
         task.check_labelled(start.pictures, asked.data)
         say(task.described(start.pictures))
@@ -47,9 +47,15 @@ def train(asked: TrainSettings, *, progress: Progress = True) -> SourceNet:
         return trained
 
 
-def choose_plan(task: Task[Any], asked: NetSettings, *, recipe: str | None, epochs: int | None) -> TrainPlan:
-    """Returns the task's plan for float training, with the settings' seed and balance of labels."""
-    return replace(task.plan(recipe, asked.data, epochs, asked.seed), class_balance=asked.class_balance)
+def choose_plan(task: Task[Any], asked: NetSettings, *, epochs: int | None) -> TrainPlan:
+    """Returns the plan for float training that the settings name, changed where they say so."""
+    plan = task.plan(asked.recipe, asked.data, epochs, asked.seed)
+    return replace(
+        plan,
+        batch=plan.batch if asked.batch_size is None else asked.batch_size,
+        learning_rate=plan.learning_rate if asked.learning_rate is None else asked.learning_rate,
+        class_balance=asked.class_balance,
+    )
 
 
 def train_net(start: Start, plan: TrainPlan, data: str, out: Path, *, overwrite: bool = False) -> SourceNet:

@@ -32,7 +32,7 @@ from qat.progress import say
 from qat.training.checkpoint import hash_net
 
 _METHOD = "2"  # other numbers of earlier releases are not taken up
-_BEFORE_ROUNDING = ("extremes", "range search", "equalisation", "range measurement")
+_BEFORE_ROUNDING = ("extremes", "ranges", "equalisation", "ranges, measured")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -166,12 +166,12 @@ class _Joined(Processes):
             raise SettingError(
                 f"expected a batch of {SMALLEST_PART * self.count} pictures or more for {self.count} processes, "
                 f"found {batch}",
-                hint="raise the plan's batch, which is that of all processes, or start fewer",
+                hint="raise --batch-size, the batch of all processes, or start fewer; in Python, TrainPlan(batch=…)",
             )
         if pictures < batch:
             raise SettingError(
                 f"expected a batch of {batch} pictures or more to learn from, found {pictures}",
-                hint="train in one process; in Python, lower the plan's batch",
+                hint="lower --batch-size, or train in one process; in Python, TrainPlan(batch=…)",
             )
 
     def weights(self, *counts: float | Tensor) -> list[float]:

@@ -1,6 +1,11 @@
-"""Lists the nets that are built by name, with their cost, counted from the nets, and what is published of them."""
+"""Lists the nets that are built by name, with their cost, counted from the nets, and what is published of them.
 
-from dataclasses import dataclass
+listing.json beside this holds all of it for `mobile-sdk nets`, which loads no PyTorch; write it anew with
+python -c 'import qat.nets.listing as listing; print(listing.as_json())' > qat/nets/listing.json
+"""
+
+import json
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -65,6 +70,12 @@ def list_detectors() -> tuple[NetEntry, ...]:
 def list_segmenters() -> tuple[NetEntry, ...]:
     """Lists LR-ASPP on every backbone of `build_segmenter`, for Cityscapes' 19 labels at 1024 × 2048 px."""
     return tuple(_segmenter(name, overlap) for name, overlap in _SEGMENTERS.items())
+
+
+def as_json() -> str:
+    """Returns the three lists as the JSON that listing.json holds."""
+    entries = (*list_nets(), *list_detectors(), *list_segmenters())
+    return json.dumps([asdict(entry) for entry in entries], indent=1)
 
 
 def _classifier(name: str, family: Family) -> NetEntry:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from mobile_sdk.document import Document
 from mobile_sdk.tasks.class_quality import ByClass
 from mobile_sdk.tasks.quality import Quality
+from qat.progress import duration_text
+from qat.training.optimization.phases import FREE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +39,22 @@ class Epoch(Document):
     learning_rate: float  # at the last step
     duration_s: float
 
-    def line(self, epochs: int) -> str:
-        """Returns one line of news; `epochs` is how many the run has."""
+    def line(self, epochs: int, *, pictures: int | None = None, left_s: float | None = None) -> str:
+        """Returns one line of news: of how many epochs it is, and if known, how fast, and how long all may still take.
+
+        `pictures` are those of the epoch.
+        """
         shares = {
             "train": self.train_accuracy_share,
             "validation": self.validation_accuracy_share,
             "as the teacher": self.validation_agreement_share,
         }
-        said = "".join(f"{what} {share:.2%}  " for what, share in shares.items() if share is not None)
-        return (
-            f"epoch {self.epoch}/{epochs} ({', '.join(self.phases)})  loss {self.loss:.4f}  {said}"
-            f"rate {self.learning_rate:.2e}  {self.duration_s:.1f} s"
-        )
+        said = "".join(f", {what} {share:.2%}" for what, share in shares.items() if share is not None)
+        speed = f", {pictures / self.duration_s:.0f} pictures/s" if pictures and self.duration_s else ""
+        left = f", about {duration_text(left_s)} left" if left_s else ""
+        phases = f" ({', '.join(self.phases)})" if self.phases != (FREE.name,) else ""
+        took = f"{duration_text(self.duration_s)}{speed}{left}"
+        return f"epoch {self.epoch}/{epochs}{phases}: loss {self.loss:.4f}{said}; {took}"
 
 
 class History(Document):

@@ -19,7 +19,7 @@ from qat.distributed.processes import Processes, current_processes
 from qat.event_log import log_epoch
 from qat.layers.convolution import safe_gradients
 from qat.layers.memory_format import lay_out
-from qat.progress import say, track
+from qat.progress import Following, say, track
 from qat.training.batches import epoch_seed
 from qat.training.checkpoint import (
     alone_in,
@@ -146,6 +146,7 @@ class _Run:
     by_label: ByClass | None = None
     begun: int = 0  # epochs of the history that belong to a shorter, finished run
     loss: nn.Module | None = None
+    steps: int = 0  # of the last epoch
 
     @classmethod
     def start(cls, net: nn.Module, objective: Objective[Any], plan: TrainPlan) -> "_Run":
@@ -220,9 +221,16 @@ class _Run:
             if folder and self.processes.rank == 0:
                 save_checkpoint(folder, mark, self.state())
             self.log(result)
-            say(result.line(self.plan.epochs))
+            say(result.line(self.plan.epochs, pictures=self.steps * self.plan.batch, left_s=self.left_s))
         if folder and self.processes.rank == 0:
             drop_former(folder / CHECKPOINT_FILE)
+
+    @property
+    def left_s(self) -> float:
+        """Returns how long the epochs that are left may take, and what follows the training."""
+        own = self.history.epochs[self.begun :]
+        mean_s = sum(epoch.duration_s for epoch in own) / len(own)
+        return mean_s * (self.plan.epochs - len(self.history.epochs) + Following.get())
 
     def log(self, result: Epoch) -> None:
         values = result.model_dump(exclude={"epoch", "phases", "duration_s"}, exclude_none=True)
@@ -232,6 +240,7 @@ class _Run:
         start_s, losses = time.perf_counter(), 0.0
         self.net.train()
         steps, batches = self.objective.batches(epoch)
+        self.steps = steps
         batches = track(batches, what=f"epoch {epoch + 1}/{self.plan.epochs}", total=steps)
         phases: dict[str, None] = {}
         for step, batch in enumerate(batches):

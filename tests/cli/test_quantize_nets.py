@@ -276,7 +276,7 @@ def test_without_data_pictures_are_made_up_labels_are_the_nets_and_nothing_is_ju
     named = {"model": ["--model", "own_nets.small:net"], "checkpoint": checkpoint}[source]
     assert call(["quantize", *named, "--data", "none", "--out", str(tmp_path)]) == 0
     said = capfd.readouterr()
-    assert "16 pictures made up from batch norms; judged on none" in said.out and "bias correction" in said.out
+    assert "16 pictures made up from batch norms; judged on none" in said.out and "biases" in said.out
     program = Program.load(tmp_path / "program.pt2")
     assert program.graph.is_int8 and program.record.quantized == "calibrated"
     record = program.record
@@ -302,7 +302,7 @@ def test_without_data_nothing_is_trained_and_a_net_without_batch_norm_is_refused
     [
         ("extremes", ["extremes"]),
         ("equalisation", ["extremes", "equalisation"]),
-        ("ranges, biases", ["extremes", "range search", "range measurement", "bias correction"]),
+        ("ranges, biases", ["extremes", "ranges", "ranges, measured", "biases"]),
     ],
 )
 def test_stages_of_calibration_are_chosen_by_name(

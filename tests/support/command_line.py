@@ -2,8 +2,10 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,25 @@ def mobile_sdk(*arguments: str, cwd: Path | None = None) -> Done:
     """Runs `mobile-sdk` with these arguments to its end."""
     done = child_process.run([*COMMAND, *arguments], cwd=cwd, env=ENVIRONMENT)
     return Done(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def in_terminal(command: list[str], environment: Mapping[str, str] = ENVIRONMENT) -> str:
+    """Returns a command's output as a person sees it on a terminal."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment, close_fds=True)
+    os.close(slave)
+    said = b""
+    while True:
+        try:
+            arrived = os.read(master, 1 << 16)
+        except OSError:  # the last process has closed the terminal
+            break
+        if not arrived:
+            break
+        said += arrived
+    os.close(master)
+    assert process.wait() == 0, said.decode()
+    return said.decode()
 
 
 def start(*arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mobile_sdk.cli import options
-from mobile_sdk.cli.compute_units import choose_compute_units
-from mobile_sdk.cli.terminal import WORDS, progress, quiet, show_json, show_table
+from mobile_sdk.cli.deployment.compute_units import choose_compute_units
+from mobile_sdk.cli.tables import show_table, show_text
+from mobile_sdk.cli.terminal import WORDS, is_verbose, progress, quiet, show_json
 from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.output_paths import file_to_write
 from qat.progress import say
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
 
 FINAL_RUNS = 1024  # p99 then rests on ten runs
 ENOUGH_SECONDS = 60.0  # of runs, for nets that take longer
-TIMES = ("median ms", "95 % ms", "MAD ms", "p90 ms", "p99 ms", "CV %", "load ms", "first ms", "runs")
-COLUMNS = ("bundle", *TIMES, "budget")
-
-
+TIMES = ("median ms", "95 % ms", "p90 ms", "p99 ms", "CV %", "runs")
+MORE_TIMES = ("MAD ms", "load ms", "first ms")  # with --verbose
 SLOWEST = 12  # kernels that are shown; bench.json holds all of them
 
 
@@ -174,23 +173,27 @@ def _file_of(name: str, names: "Sequence[str]", out: Path) -> Path:
 
 def show_numbers(numbers: "Numbers") -> None:
     """Shows a line a bundle, the ratios between twins, and remarks on the figures."""
-    show_table(COLUMNS, [_row(each) for each in numbers.measurements], numbers=TIMES)
+    titles = (*TIMES, *(MORE_TIMES if is_verbose() else ()))
+    judged = ("budget",) if any(each.verdict for each in numbers.measurements) else ()
+    columns = ("bundle", *titles, *judged)
+    rows = [tuple(_cells(each)[column] for column in columns) for each in numbers.measurements]
+    show_table(columns, rows, numbers=titles)
     for comparison in numbers.comparisons:
         ratio, interval = comparison.ratio, comparison.ratio.interval
         undecided = ": no difference is shown" if interval.low <= 1 <= interval.high else ""
         times = f"{ratio.median:.3f} ({interval.low:.3f}–{interval.high:.3f})"
-        print(f"{comparison.bundle} / {comparison.twin}: {times}{undecided}")
+        show_text(f"{comparison.bundle} / {comparison.twin}: {times}{undecided}")
     for profile in numbers.profiles:
         _show_profile(profile)
     for each in numbers.measurements:
         if each.samples and (taken_ms := each.samples.end_to_end_median_ms) is not None:
             runs = len(each.samples.end_to_end_ms)
-            print(f"{each.bundle}: {taken_ms:.3f} ms from a picture's bytes to numbers, {runs} runs")
+            show_text(f"{each.bundle}: {taken_ms:.3f} ms from a picture's bytes to numbers, {runs} runs")
         if each.energy is not None:
-            print(f"{each.bundle}: {_energy_line(each.energy)}")
+            show_text(f"{each.bundle}: {_energy_line(each.energy)}")
         no_verdict = "no verdict: " if each.verdict == "not_run" and each.summary else ""
         for remark in dict.fromkeys(filter(None, (each.not_run, each.reason, each.advice))):
-            print(f"{each.bundle}: {no_verdict}{remark}")
+            show_text(f"{each.bundle}: {no_verdict}{remark}")
 
 
 def _energy_line(energy: "Energy") -> str:
@@ -258,28 +261,30 @@ def _show_profile(profile: "Profile") -> None:
         )
         for each in slowest
     ]
-    print(
+    show_text(
         f"{profile.bundle}: the {len(rows)} slowest of {len(profile.kernels)} kernels, of {profile.run_us:.0f} µs a run"
     )
     show_table(("layers", "kernel", *numbers), rows, numbers=numbers)
     others_us = profile.kernels_us - sum(each.us for each in slowest)
-    print(f"other kernels {others_us:.0f} µs, beside kernels {profile.rest_us:.0f} µs")
+    show_text(f"other kernels {others_us:.0f} µs, beside kernels {profile.rest_us:.0f} µs")
 
 
-def _row(measurement: "Measurement") -> tuple[str, ...]:
-    budget = WORDS[measurement.verdict] if measurement.verdict else ""
+def _cells(measurement: "Measurement") -> dict[str, str]:
+    """Returns the cell of each column."""
     summary, samples = measurement.summary, measurement.samples
+    told = {"bundle": measurement.bundle, "budget": WORDS[measurement.verdict] if measurement.verdict else ""}
     if summary is None or samples is None:
-        return (measurement.bundle, "not run", *[""] * (len(TIMES) - 1), budget)
-    interval, times = summary.median_interval_ms, (summary.mad_ms, summary.p90_ms, summary.p99_ms)
-    return (
-        measurement.bundle,
-        f"{summary.median_ms:.3f}",
-        f"{interval.low:.3f}–{interval.high:.3f}",
-        *(f"{time:.3f}" for time in times),
-        f"{100 * summary.cv_share:.1f}",
-        f"{samples.load_ms:.1f}",
-        f"{samples.first_run_ms:.2f}",
-        str(summary.count),
-        budget,
-    )
+        return {**dict.fromkeys((*TIMES, *MORE_TIMES), ""), "median ms": "not run", **told}
+    interval = summary.median_interval_ms
+    return {
+        "median ms": f"{summary.median_ms:.3f}",
+        "95 % ms": f"{interval.low:.3f}–{interval.high:.3f}",
+        "MAD ms": f"{summary.mad_ms:.3f}",
+        "p90 ms": f"{summary.p90_ms:.3f}",
+        "p99 ms": f"{summary.p99_ms:.3f}",
+        "CV %": f"{100 * summary.cv_share:.1f}",
+        "load ms": f"{samples.load_ms:.1f}",
+        "first ms": f"{samples.first_run_ms:.2f}",
+        "runs": str(summary.count),
+        **told,
+    }

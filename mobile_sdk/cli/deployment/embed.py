@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobile_sdk.cli import options
-from mobile_sdk.cli.terminal import quiet, show_json, show_table
+from mobile_sdk.cli.tables import show_table, show_text
+from mobile_sdk.cli.terminal import quiet, show_json
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def embed(
     rows = [(each.path, each.manifest.runtime, f"{each.model_bytes / 2**20:.2f}") for each in done.bundles]
     show_table(("embedded", "runtime", "model MiB"), rows, numbers=("model MiB",))
     for path in filter(None, (done.glue, done.signed_glue)):
-        print(f"written: {path}")
-    print("\n".join(done.advice))
+        show_text(f"written: {path}")
+    for line in done.advice:
+        (show_text if line.endswith(".") else print)(line)  # code stays as it is
     if done.usage:
         print(f"\n{done.usage}")

@@ -9,7 +9,8 @@ import typer
 
 from mobile_sdk import runtimes
 from mobile_sdk.cli import options
-from mobile_sdk.cli.terminal import progress, quiet, show_json, show_table
+from mobile_sdk.cli.tables import show_table
+from mobile_sdk.cli.terminal import progress, quiet, show_json
 from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.output_paths import folder_to_write
 from mobile_sdk.workflow.run_files import TWIN
@@ -24,9 +25,15 @@ if TYPE_CHECKING:
 class FormOptions:
     """Says which model files are written, and in which of the forms that their runtimes have."""
 
-    to: Annotated[str, typer.Option("--to", metavar="NAMES", help="Runtimes, separated by commas.")] = ",".join(
-        runtimes.usual()
-    )
+    runtime: Annotated[
+        str,
+        typer.Option(
+            "--runtime",
+            "--to",
+            metavar="NAME[,…]",
+            help=f"Runtimes whose bundles are written: {', '.join(runtimes.names())}; litert is tflite.",
+        ),
+    ] = ",".join(runtimes.usual())
     max_activation_kib: Annotated[
         int | None,
         typer.Option(
@@ -102,7 +109,7 @@ def export(
     from mobile_sdk.program.viewed_program import load_with_view
     from mobile_sdk.signing.keys import read_private_key
 
-    names = _names(form.to)
+    names = _names(form.runtime)
     if sign is not None:
         read_private_key(sign)  # before anything is written
     chosen = form.chosen
@@ -144,9 +151,9 @@ def export(
     show_table(("bundle", "precision", "model MiB", "partitions"), rows, numbers=("model MiB", "partitions"))
 
 
-def _names(to: str) -> tuple[str, ...]:
+def _names(said: str) -> tuple[str, ...]:
     """Returns the names of runtimes, which are known; what the usual ones lack here is reported."""
-    names = tuple(name.strip() for name in to.split(",") if name.strip())
+    names = tuple(runtimes.called(name.strip()) for name in said.split(",") if name.strip())
     for name in names:
         if name not in runtimes.names():
             raise runtimes.unknown(name, runtimes.names())

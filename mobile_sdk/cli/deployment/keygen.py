@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mobile_sdk.cli import options
+from mobile_sdk.cli.tables import show_text
 from mobile_sdk.cli.terminal import quiet, show_json
 
 
@@ -24,5 +25,5 @@ def keygen(
     if json:
         show_json({"private": str(out), "public": str(public)})
         return
-    print(f"private key: {out}: signs bundles (export --sign); keep it secret, and keep a copy")
-    print(f"public key: {public}: goes into apps (embed --key) and to whoever checks bundles (verify --key)")
+    show_text(f"private key: {out}: signs bundles (export --sign); keep it secret, and keep a copy")
+    show_text(f"public key: {public}: goes into apps (embed --key) and to whoever checks bundles (verify --key)")

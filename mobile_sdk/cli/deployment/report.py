@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobile_sdk.cli import options
-from mobile_sdk.cli.terminal import quiet, show_json, show_rich
+from mobile_sdk.cli.tables import show_table, show_text
+from mobile_sdk.cli.terminal import quiet, show_json
 from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.output_paths import file_to_write
 
 if TYPE_CHECKING:
     from mobile_sdk.benchmarking.measurements import Numbers
     from mobile_sdk.program.program import Program
-    from mobile_sdk.report.data import PredictedLatency
+    from mobile_sdk.report.data import PredictedLatency, Report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,6 @@ def report(
     from mobile_sdk.benchmarking.measurements import read_numbers
     from mobile_sdk.bundle.bundle import open_bundle
     from mobile_sdk.program.program import Program
-    from mobile_sdk.report.terminal import summary_table
     from mobile_sdk.report.write import redraw_report, write_report
     from mobile_sdk.verification.verdict import read_verdicts
     from mobile_sdk.workflow.search.summary import read_summary
@@ -87,8 +87,20 @@ def report(
     if json:
         show_json(written.model_dump(mode="json"))
     else:
-        show_rich(summary_table(written))
-        print(out)
+        show_report(written)
+        print(f"open in a browser: {out}")
+
+
+def show_report(written: "Report") -> None:
+    """Shows a row a bundle, and what failed, did not run, or makes a time doubtful."""
+    from mobile_sdk.report.terminal import summary
+
+    shown = summary(written)
+    if shown.rows:
+        print(f"{written.name}\n")
+        show_table(shown.columns, shown.rows, numbers=shown.numbers)
+    for remark in shown.remarks:
+        show_text(remark)
 
 
 def _predicted(program: "Program | None", numbers: "Numbers | None", device: str) -> "tuple[PredictedLatency, ...]":

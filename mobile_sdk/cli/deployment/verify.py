@@ -9,8 +9,9 @@ import typer
 from mobile_sdk import runtimes
 from mobile_sdk.cli import options
 from mobile_sdk.cli.blocks import fields_of
-from mobile_sdk.cli.compute_units import choose_compute_units
-from mobile_sdk.cli.terminal import WORDS, progress, quiet, show_json, show_table
+from mobile_sdk.cli.deployment.compute_units import choose_compute_units
+from mobile_sdk.cli.tables import show_text
+from mobile_sdk.cli.terminal import WORDS, is_verbose, progress, quiet, show_json
 from mobile_sdk.errors import MachineError, SdkError
 from mobile_sdk.workflow.output_paths import file_to_write
 from mobile_sdk.workflow.run_files import TWIN
@@ -50,7 +51,9 @@ class PlaceOptions:
     compute: options.Compute = None
     runtime: Annotated[
         str | None,
-        typer.Option("--runtime", help=f"Another runtime that reads the model: {', '.join(runtimes.readers())}."),
+        typer.Option(
+            "--runtime", metavar="NAME", help=f"Another runtime that reads the model: {', '.join(runtimes.readers())}."
+        ),
     ] = None
 
 
@@ -89,8 +92,9 @@ def verify(
     if demand.key is not None:
         read_public_key(demand.key)  # before anything long begins
     opened = [open_bundle(path) for path in bundles]
+    runtime = None if place.runtime is None else runtimes.called(place.runtime)
     if place.device == "host":
-        MODELS.prepare(*(bundle.read_by(place.runtime or bundle.manifest.runtime) for bundle in opened))
+        MODELS.prepare(*(bundle.read_by(runtime or bundle.manifest.runtime) for bundle in opened))
     from mobile_sdk.program.viewed_program import load_with_view
     from mobile_sdk.verification.verdict import write_verdicts
     from mobile_sdk.verification.verification import verify as verify_bundle
@@ -99,13 +103,13 @@ def verify(
     loaded = load_with_view(program)
     twin_file = program.parent / TWIN
     sources = [source_of(bundle, loaded, twin_file) for bundle in opened]
-    twins = [_twin_of(bundle, source, place.runtime, twin_file) for bundle, source in zip(opened, sources, strict=True)]
+    twins = [_twin_of(bundle, source, runtime, twin_file) for bundle, source in zip(opened, sources, strict=True)]
     pictures = None if data is None else held_out_of(sources[0].contract, data)
     file_to_write(result.out)
     verdicts = []
     for bundle, source, twin in zip(opened, sources, twins, strict=True):
-        with progress(f"verify {bundle.path.name}") as report:
-            settings = fields_of(demand, place)
+        with progress("verify") as report:
+            settings = {**fields_of(demand, place), "runtime": runtime}
             settings.pop("compute")
             verdicts.append(verify_bundle(bundle, source, pictures, **settings, twin=twin, progress=report))
     write_verdicts(verdicts, result.out)
@@ -119,7 +123,7 @@ def verify(
     else:
         show_verdicts(verdicts)
         for verdict, culprit in zip(verdicts, culprits, strict=False):
-            print(f"{verdict.bundle}: {culprit['said']}")
+            show_text(f"{verdict.bundle}: {culprit['said']}")
     if any(verdict.status == "fail" for verdict in verdicts):
         raise typer.Exit(1)
     if data is not None:
@@ -143,15 +147,25 @@ def _twin_of(bundle: "Bundle", program: "Program", runtime: str | None, twin: Pa
 
 
 def show_verdicts(verdicts: "list[Verdict]") -> None:
-    """Shows every check of every bundle, one a line."""
-    rows = [
-        (verdict.bundle, WORDS[check.outcome], check.name, check.found)
-        for verdict in verdicts
-        for check in verdict.checks
-    ]
-    show_table(("bundle", "outcome", "check", "found"), rows)
+    """Shows what failed or did not run, with --verbose every check, and a line a bundle."""
     for verdict in verdicts:
-        print(f"{verdict.bundle}: {WORDS[verdict.status]} on {verdict.pictures} pictures")
+        for check in verdict.checks:
+            if is_verbose() or check.outcome != "pass":
+                show_text(f"{verdict.bundle}: {WORDS[check.outcome]}: {check.name}: {check.found}")
+    for verdict in verdicts:
+        show_text(f"{verdict.bundle}: {WORDS[verdict.status]} on {verdict.pictures} pictures{_measured(verdict)}")
+
+
+def _measured(verdict: "Verdict") -> str:
+    """Returns the distance from the program, the quality, and how many checks passed."""
+    found, quality = verdict.comparison, verdict.quality
+    passed = sum(check.outcome == "pass" for check in verdict.checks)
+    said = [f"{passed} of {len(verdict.checks)} checks passed"]
+    if quality is not None:
+        said.insert(0, f"{quality.measure} {quality.value:.2%}")
+    if found is not None and verdict.precision == "int8":
+        said.insert(0, f"{found.max_steps:g} steps from the program")
+    return "".join(f", {each}" for each in said)
 
 
 def _check_scores_came(verdicts: "list[Verdict]") -> None:

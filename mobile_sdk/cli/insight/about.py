@@ -1,44 +1,54 @@
 """Implements `mobile-sdk nets`, `devices`, `doctor` and `--version`, which list what there is."""
 
+import re
 from dataclasses import asdict
 from importlib import metadata
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from itertools import groupby
+from json import loads as parse_json
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from mobile_sdk.cli import options
-from mobile_sdk.cli.terminal import quiet, show_json, show_table
+from mobile_sdk.cli.tables import show_table, show_text
+from mobile_sdk.cli.terminal import show_json
 from mobile_sdk.errors import MachineError
 
 if TYPE_CHECKING:
     from mobile_sdk.devices.state import DeviceState
 
-DEVICE_COLUMNS = ("device", "for", "state", "processor", "cores, MHz", "governor", "°C", "battery")
+NET_PAPER = re.compile(r"arXiv (\S+)")
+DEVICE_COLUMNS = ("device", "for", "state")
 
 
 def nets(json: options.Json = False) -> None:
     """List the nets, classifiers, detectors and segmenters: paper, parameters, multiply-adds, published quality."""
-    quiet()
-    from qat.nets import list_detectors, list_nets, list_segmenters
-
-    entries = (*list_nets(), *list_detectors(), *list_segmenters())
+    entries = parse_json(files("qat").joinpath("nets/listing.json").read_text(encoding="utf-8"))
     if json:
-        show_json([asdict(entry) for entry in entries])
+        show_json(entries)
         return
-    rows = [
-        (
-            each.name,
-            each.task,
-            each.paper,
-            str(each.size_px) if isinstance(each.size_px, int) else " × ".join(map(str, each.size_px)),
-            f"{each.params_m:.2f}",
-            f"{each.madds_m:.0f}",
-            "" if each.quality is None else f"{100 * each.quality:.1f} {each.measure}",
-        )
-        for each in entries
-    ]
-    columns = ("net", "task", "paper", "picture, px", "parameters, M", "multiply-adds, M", "published, %")
-    show_table(columns, rows, numbers=columns[3:6])
+    for task, group in groupby(entries, key=lambda entry: entry["task"]):
+        listed = list(group)
+        columns = ("net", "size px", "params M", "MACs M", f"{listed[0]['measure']} %", "arXiv")
+        print(f"--task {task} --net NAME\n")
+        show_table(columns, [_net_row(each) for each in listed], numbers=columns[1:5])
+    show_text(
+        "M is millions, a MAC a multiply-add. Size is that of the published quality; parameters and MACs are at that "
+        "size and at width 1."
+    )
+
+
+def _net_row(entry: dict[str, Any]) -> tuple[str, ...]:
+    size_px, quality = entry["size_px"], entry["quality"]
+    return (
+        entry["name"],
+        "x".join(map(str, size_px)) if isinstance(size_px, list) else str(size_px),
+        f"{entry['params_m']:.2f}",
+        f"{entry['madds_m']:.0f}",
+        "–" if quality is None else f"{100 * quality:.1f}",
+        *NET_PAPER.findall(entry["paper"]),
+    )
 
 
 def devices(json: options.Json = False) -> None:
@@ -60,27 +70,27 @@ def devices(json: options.Json = False) -> None:
         show_json([dict(zip(names, row, strict=True)) for row in rows])
         return
     table = [
-        (name, "accuracy and time" if times else "accuracy only", reason or "ready", *_described(state))
-        for name, times, reason, state in found
+        (name, "accuracy and time" if times else "accuracy only", reason or "ready") for name, times, reason, _ in found
     ]
-    show_table(DEVICE_COLUMNS, table)
+    show_table(DEVICE_COLUMNS, table, prose="state")
+    for name, _, _, state in found:
+        if state:
+            show_text(f"{name}: {_described(state)}")
 
 
-def _described(state: "DeviceState | None") -> tuple[str, ...]:
+def _described(state: "DeviceState") -> str:
     """Returns processor, cores with clocks, governor, temperature and battery, as far as they are known."""
-    if state is None:
-        return ("",) * 5
     clocks = [core.max_mhz for core in state.cores if core.max_mhz]
-    kinds = [f"{clocks.count(mhz)} × {mhz:.0f}" for mhz in sorted(set(clocks), reverse=True)]
+    kinds = [f"{clocks.count(mhz)} × {mhz:.0f} MHz" for mhz in sorted(set(clocks), reverse=True)]
     governors = dict.fromkeys(core.governor for core in state.cores if core.governor)
-    battery = "" if state.battery_share is None else f"{state.battery_share:.0%} {state.charger or ''}".strip()
-    return (
+    said = (
         state.processor or state.machine,
-        " + ".join(kinds) or str(len(state.cores)),
-        ", ".join(governors),
-        "" if state.temperature_c is None else f"{state.temperature_c:.0f}",
-        battery,
+        " + ".join(kinds) or f"{len(state.cores)} cores",
+        f"governor {', '.join(governors)}" if governors else "",
+        "" if state.temperature_c is None else f"{state.temperature_c:.0f} °C",
+        "" if state.battery_share is None else f"battery {state.battery_share:.0%} {state.charger or ''}".strip(),
     )
+    return ", ".join(filter(None, said))
 
 
 def doctor(json: options.Json = False) -> None:
@@ -91,11 +101,15 @@ def doctor(json: options.Json = False) -> None:
     if json:
         show_json([asdict(finding) for finding in findings])
         return
-    rows = [
-        (each.name, each.status, each.found, each.enables, each.get if each.get and each.status != "ok" else "")
-        for each in findings
-    ]
-    show_table(("what", "status", "found", "enables", "how to get it"), rows)
+    show_table(("what", "status", "found"), [(each.name, each.status, each.found) for each in findings], prose="found")
+    lacking = [each for each in findings if each.status != "ok"]
+    for each in lacking:
+        print()
+        show_text(f"{each.name} is for: {each.enables}")
+        if each.get:
+            print(f"  {each.get}")
+    if not lacking:
+        show_text("Nothing is missing.")
 
 
 def show_version(wanted: bool) -> None:

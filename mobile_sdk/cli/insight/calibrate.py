@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from mobile_sdk.cli import options
-from mobile_sdk.cli.terminal import progress, quiet, show_json, show_table
-from mobile_sdk.runtimes import timed_here
+from mobile_sdk.cli.tables import show_table
+from mobile_sdk.cli.terminal import progress, quiet, show_json
+from mobile_sdk.runtimes import called, timed_here
 from mobile_sdk.workflow.output_paths import file_to_write
 
 COLUMNS = ("device", "runtime", "threads", "operators", "error, unseen operator %")
@@ -17,9 +18,11 @@ def calibrate(
     device: Annotated[
         str, typer.Option("--device", help="Where to measure: one of `mobile-sdk devices` that measures time.")
     ] = "host",
-    to: Annotated[
+    runtime: Annotated[
         str | None,
-        typer.Option("--to", metavar="RUNTIME[,…]", help="Runtimes to measure in. Default: all that devices run."),
+        typer.Option(
+            "--runtime", "--to", metavar="NAME[,…]", help="Runtimes to measure in. Default: all that devices run."
+        ),
     ] = None,
     threads: options.Threads = 1,
     out: Annotated[
@@ -32,7 +35,7 @@ def calibrate(
     file_to_write(out)
     from mobile_sdk.latency.calibration import calibrate as measure
 
-    names = timed_here() if to is None else [name.strip() for name in to.split(",")]
+    names = timed_here() if runtime is None else [called(name.strip()) for name in runtime.split(",")]
     with progress("calibrate") as report:
         models = measure(device, runtimes=names, threads=threads, progress=report)
     models.save(out)

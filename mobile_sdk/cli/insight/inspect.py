@@ -9,7 +9,8 @@ import typer
 from mobile_sdk.cli import options
 from mobile_sdk.cli.chosen_bits import show_chosen_bits
 from mobile_sdk.cli.kept_layers import show_change
-from mobile_sdk.cli.terminal import quiet, show_json, show_table
+from mobile_sdk.cli.tables import show_table, show_text
+from mobile_sdk.cli.terminal import quiet, show_json
 from mobile_sdk.tasks.class_quality import label_lines
 
 if TYPE_CHECKING:
@@ -89,19 +90,19 @@ def _bundle(bundle: "Bundle", json: bool) -> None:
         )
         return
     labels = len(manifest.labels)
-    print(
+    show_text(
         f"{manifest.name}: {manifest.precision_in_words} for {manifest.runtime}, {labels} labels,"
         f" {_size(manifest.input)}"
     )
-    print("signed: yes; `mobile-sdk verify --key` says by whom" if bundle.is_signed else "signed: no")
+    show_text("signed: yes; `mobile-sdk verify --key` says by whom" if bundle.is_signed else "signed: no")
     show_table(("operator", "count"), sorted(structure.operators.items()), numbers=("count",))
     sizes = [(part, f"{size:,}") for part, size in structure.bytes_by_part.items()]
     show_table(("part", "bytes"), sizes, numbers=("bytes",))
-    print(f"partitions: {structure.partitions}")
+    show_text(f"partitions: {structure.partitions}")
     share, convolutions = structure.int8_weight_share, structure.float_convolutions
-    print(f"int8 share of weights: {share:.1%}; float convolutions: {convolutions}")
+    show_text(f"int8 share of weights: {share:.1%}; float convolutions: {convolutions}")
     for operator, why in structure.not_delegated:
-        print(f"not delegated: {operator}: {why}")
+        show_text(f"not delegated: {operator}: {why}")
 
 
 def _program(program: "Program", json: bool) -> None:
@@ -113,22 +114,23 @@ def _program(program: "Program", json: bool) -> None:
         return
     outputs = zip(program.graph.output_names, program.graph.outputs, strict=True)
     gives = f"{len(contract.labels)} labels" if contract.has_labels else contract.task
-    print(f"{contract.name}: {record.net}, {record.quantized}, {gives}, {_size(contract.input)}")
+    show_text(f"{contract.name}: {record.net}, {record.quantized}, {gives}, {_size(contract.input)}")
     if not contract.has_labels:
         show_table(("output", "shape"), [(name, " × ".join(map(str, each.shape))) for name, each in outputs])
     show_table(("operator", "count"), sorted(operators.items()), numbers=("count",))
     for title, quality in (("float", record.float_quality), ("int8 reference", record.reference_quality)):
         if quality:
-            print(f"{title}: {quality.value:.2%} of {quality.images} pictures")
+            show_text(f"{title}: {quality.value:.2%} of {quality.images} pictures")
             for line in label_lines(contract.labels, quality.by_class):
-                print(f"{title}: {line}")
+                show_text(f"{title}: {line}")
     if record.agreement:
         from mobile_sdk.program.agreement import agreement_lines
 
-        print("\n".join(agreement_lines(record.agreement, contract.input.noun)))
+        for line in agreement_lines(record.agreement, contract.input.noun):
+            show_text(line)
     show_change(record)
     show_chosen_bits(record)
-    print(f"digest: {program.digest()}")
+    show_text(f"digest: {program.digest()}")
 
 
 def _kind(operator: "Operator") -> str:

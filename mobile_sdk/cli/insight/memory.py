@@ -4,7 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mobile_sdk.cli.terminal import show_json, show_table
+from mobile_sdk.cli.tables import show_table, show_text
+from mobile_sdk.cli.terminal import show_json
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.memory.limit import multiply_adds, within
@@ -75,10 +76,10 @@ def _limits(graph: Graph) -> list[dict[str, Any]]:
 def _show(whole: dict[str, Any], blocks: list[dict[str, Any]], limits: list[dict[str, Any]]) -> None:
     sizes = {name: f"{size / 1024:,.0f} KiB" for name, size in whole.items()}
     best = "in the best order" if whole["tried_all_orders"] else "in the best order found"
-    print(f"inputs and outputs of the widest operator: {sizes['least_bytes']}; no order of operators needs less")
-    print(f"of the widest block, its inner tensors left out: {sizes['least_block_bytes']}")
-    print(f"alive at once: {sizes['peak_bytes']}; {best} {sizes['least_peak_bytes']}")
-    print(f"arena: {sizes['arena_bytes']}, beside the picture's {sizes['picture_bytes']}")
+    show_text(f"inputs and outputs of the widest operator: {sizes['least_bytes']}; no order of operators needs less")
+    show_text(f"of the widest block, its inner tensors left out: {sizes['least_block_bytes']}")
+    show_text(f"alive at once: {sizes['peak_bytes']}; {best} {sizes['least_peak_bytes']}")
+    show_text(f"arena: {sizes['arena_bytes']}, beside the picture's {sizes['picture_bytes']}")
     widest = sorted(blocks, key=lambda row: row["peak_bytes"], reverse=True)[:WIDEST]
     rows = [(row["block"], _kib(row["in_and_out_bytes"]), _kib(row["peak_bytes"])) for row in widest]
     show_table(("block", "in + out KiB", "alive KiB"), rows, numbers=("in + out KiB", "alive KiB"))

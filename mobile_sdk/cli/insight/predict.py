@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mobile_sdk.cli import options
-from mobile_sdk.cli.terminal import quiet, show_json, show_table
+from mobile_sdk.cli.tables import show_table, show_text
+from mobile_sdk.cli.terminal import is_verbose, quiet, show_json
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
     from mobile_sdk.latency.measured import Refit
     from mobile_sdk.latency.model import Estimate, LatencyModel
 
-COLUMNS = (
-    *("device", "runtime", "threads", "predicted ms", "nine of ten within ms"),
-    *("error, known family %", "error, other family %", "rests on"),
-)
+COLUMNS = ("device", "runtime", "threads", "predicted ms", "nine of ten within ms")
+ERRORS = ("error, known family %", "error, other family %")  # with --verbose
+RESTS_ON = "rests on"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,18 +109,22 @@ def predict(
         refitted = {"refitted": [_refitted(each) for each in refits]} if refits else {}
         show_json({"net": net, "precision": of_graph, "estimates": told, **refitted})
         return
-    show_table(COLUMNS, [_row(*pair) for pair in zip(models, estimates, strict=True)], numbers=COLUMNS[2:7])
+    errors = ERRORS if is_verbose() else ()
+    rows = [_row(*pair, errors) for pair in zip(models, estimates, strict=True)]
+    show_table((*COLUMNS, *errors, RESTS_ON), rows, numbers=(*COLUMNS[2:], *errors), prose=RESTS_ON)
     for each in refits:
-        print(each.line)
+        show_text(each.line)
     if line := _unmeasured(estimates):
-        print(line)
+        show_text(line)
     if four := max(estimate.four_bit_share for estimate in estimates):
-        print(
+        show_text(
             f"4-bit weights: up to {100 * four:.0f} % of the latency, predicted like 8-bit ones on dot products; with"
             " i8mm (phones since about 2022) XNNPACK has faster kernels for 8 bits alone: bench there"
         )
     if any(model.scaled_from for model in models) and (share := scaling_error_share(of_graph)):
-        print(f"unverified: the same scaling is {100 * share:.0f} % off, on average, on the phones that have latencies")
+        show_text(
+            f"unverified: the same scaling is {100 * share:.0f} % off, on average, on the phones that have latencies"
+        )
 
 
 def _unmeasured(estimates: "list[Estimate]") -> str:
@@ -170,15 +174,15 @@ def _refitted(refit: "Refit") -> dict[str, Any]:
     }
 
 
-def _row(model: "LatencyModel", estimate: "Estimate") -> tuple[str, ...]:
-    setup = model.setup
+def _row(model: "LatencyModel", estimate: "Estimate", errors: tuple[str, ...]) -> tuple[str, ...]:
+    setup, shares = model.setup, (model.unseen_net_share, model.unseen_family_share)
     return (
         setup.device,
         setup.runtime,
         str(setup.threads),
         f"{estimate.latency_ms:.3g}",
         f"{estimate.low_ms:.3g} to {estimate.high_ms:.3g}",
-        *(_percent(share) for share in (model.unseen_net_share, model.unseen_family_share)),
+        *(_percent(share) for share in shares[: len(errors)]),
         model.rests_on,
     )
 

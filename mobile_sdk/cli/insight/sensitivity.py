@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.analysis.sensitivity import LayerSensitivity, Sensitivity, layer_sensitivity
-from mobile_sdk.cli.terminal import progress, show_json, show_table
+from mobile_sdk.cli.tables import show_table, show_text
+from mobile_sdk.cli.terminal import is_verbose, progress, show_json
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.program.program import Program
@@ -22,6 +23,7 @@ from qat.data.pictures import load_mnist, load_unlabelled
 from qat.progress import say
 
 PLOT = "sensitivity.svg"
+WORST = 10  # layers that are shown without --verbose
 FAR_DB = 3.0  # between program and simulation: twice the noise, or half of it, is not explained by ties
 COLUMNS = ("#", "layer", "operators", "alone dB", "weights dB", "kept float dB", "noise %", "weights KiB")
 
@@ -77,15 +79,18 @@ def _as_json(result: Sensitivity, plot: Path) -> dict[str, Any]:
 
 
 def _show(result: Sensitivity) -> None:
-    rows = [_row(rank, layer) for rank, layer in enumerate(result.ranked, start=1)]
+    shown = result.ranked if is_verbose() else result.ranked[:WORST]
+    rows = [_row(rank, layer) for rank, layer in enumerate(shown, start=1)]
     show_table(COLUMNS, rows, numbers=tuple(column for column in COLUMNS if column not in ("layer", "operators")))
+    if len(shown) < len(result.ranked):
+        show_text(f"the worst {len(shown)} of {len(result.ranked)} layers; --verbose shows all, and so does --json")
     if abs((result.program_db or 0) - (result.simulated_db or 0)) > FAR_DB:
         say(
             f"note: on every layer's grid the float twin comes to {_db(result.simulated_db)} dB, the program to "
             f"{_db(result.program_db)} dB: its layers are not the twin's, as after equalisation; the ranking is a guess"
         )
-    print(f"SQNR of the logits against float32, {result.pictures} pictures: program {_db(result.program_db)} dB")
-    print(
+    show_text(f"SQNR of the logits against float32, {result.pictures} pictures: program {_db(result.program_db)} dB")
+    show_text(
         "alone: only this layer on int8, everything else float. weights: only its weights. "
         "kept float: the program with `quantize --keep-float` of this layer. noise: its part of all layers'."
     )

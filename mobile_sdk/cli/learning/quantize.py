@@ -12,10 +12,12 @@ from mobile_sdk.cli.chosen_bits import show_chosen_bits
 from mobile_sdk.cli.kept_layers import show_change
 from mobile_sdk.cli.learning.layer_lists import named_bits, named_layers, named_parts
 from mobile_sdk.cli.learning.stages import choose_calibration
-from mobile_sdk.cli.terminal import quiet, show_json, show_table
+from mobile_sdk.cli.tables import show_table, show_text
+from mobile_sdk.cli.terminal import quiet, show_json
 from mobile_sdk.tasks.class_quality import label_lines
 from mobile_sdk.workflow.run_files import PROGRAM, TWIN
 from mobile_sdk.workflow.settings import QuantizeSettings
+from qat.progress import Shown
 
 if TYPE_CHECKING:
     from mobile_sdk.program.program import Program
@@ -62,7 +64,10 @@ class Int8Options:
     epochs: Annotated[
         int | None,
         typer.Option(
-            "--epochs", min=0, help="Epochs of training in int8; 0 only calibrates. Default: 3; without data 0."
+            "--epochs",
+            min=0,
+            help="Epochs of training in int8; 0 only calibrates. Default: 3 for classification; 0 for other tasks, and "
+            "without data.",
         ),
     ] = None
     calibration: Annotated[
@@ -73,8 +78,8 @@ class Int8Options:
             help="Stages after the ranges from smallest to largest value (alone: 'extremes'). 'ranges': those that "
             "lose least of the scores. 'equalisation' rescales channels. 'rounding': codes that keep each layer's "
             "output near. 'biases': no layer's mean is shifted. 'reconstruction': all codes and biases tuned together. "
-            "One without gain on held-back pictures is undone. Default: all; without data, no 'ranges': they reach "
-            "beyond what was seen.",
+            "One without gain on held-back pictures is undone. Default: all; for detection and segmentation no "
+            "'reconstruction', without data no 'ranges': they reach beyond what was seen.",
         ),
     ] = None
     keep_float: options.KeepFloat = None
@@ -127,7 +132,7 @@ def quantize(
         tensorboard=int8.tensorboard,
         overwrite=result.overwrite,
     )
-    _show(quantize_net(asked), out, result.json)
+    _show(quantize_net(asked, progress=Shown.get()), out, result.json)
 
 
 def _show(program: "Program", out: Path, json: bool) -> None:
@@ -154,11 +159,11 @@ def _show_annotated(program: "Program", out: Path) -> None:
     record = program.record
     of_float, of_int8 = record.float_quality, record.reference_quality
     assert of_float is not None and of_int8 is not None
-    print(
+    show_text(
         f"{out / PROGRAM}: int8, {record.quantized}; {TASKS[program.contract.task].measure} of float "
         f"{of_float.value:.2%}, int8 reference {of_int8.value:.2%} on {of_int8.images} held-out pictures"
     )
-    print("\n".join(label_lines(program.contract.labels, of_int8.by_class)))
+    _show_lines(label_lines(program.contract.labels, of_int8.by_class))
 
 
 def _show_features(program: "Program", out: Path) -> None:
@@ -178,8 +183,8 @@ def _show_features(program: "Program", out: Path) -> None:
     show_table(columns, rows, numbers=columns[2:])
     noun, judged = program.contract.input.noun, record.outputs[0] if record.outputs else None
     said = [compared_on(judged, noun), *few_lines(judged, noun)] if judged else ["none"]
-    print(f"{out / PROGRAM}: int8, {record.quantized}; judged on {said[0]}", *said[1:], sep="\n")
-    print(f"{out / TWIN}: its float32 twin")
+    _show_lines([f"{out / PROGRAM}: int8, {record.quantized}; judged on {said[0]}", *said[1:]])
+    show_text(f"{out / TWIN}: its float32 twin")
 
 
 def _show_classifier(program: "Program", out: Path) -> None:
@@ -190,23 +195,39 @@ def _show_classifier(program: "Program", out: Path) -> None:
     if stages := record.settings.get("calibration"):
         _show_stages(stages)
     if record.agreement is None:
-        print(f"{out / PROGRAM}: int8, {record.quantized} on {record.settings['calibrated_on']}; judged on none")
-        print(f"{out / TWIN}: its float32 twin")
+        show_text(f"{out / PROGRAM}: int8, {record.quantized} on {record.settings['calibrated_on']}; judged on none")
+        show_text(f"{out / TWIN}: its float32 twin")
         return
     told = "without labels"
     if record.float_quality is not None and record.reference_quality is not None:
         on = f"{record.reference_quality.images:,} held-out pictures"
         told = f"float {record.float_quality.value:.2%}, int8 reference {record.reference_quality.value:.2%} of {on}"
-    print(f"{out / PROGRAM}: int8, {record.quantized}; {told}")
-    print("\n".join(agreement_lines(record.agreement, program.contract.input.noun)))
-    print(f"{out / TWIN}: its float32 twin")
+    show_text(f"{out / PROGRAM}: int8, {record.quantized}; {told}")
+    _show_lines(agreement_lines(record.agreement, program.contract.input.noun))
+    show_text(f"{out / TWIN}: its float32 twin")
     if record.reference_quality:
-        print("\n".join(label_lines(program.contract.labels, record.reference_quality.by_class)))
+        _show_lines(label_lines(program.contract.labels, record.reference_quality.by_class))
     show_change(record)
 
 
+def _show_lines(lines: list[str]) -> None:
+    for line in lines:
+        show_text(line)
+
+
 def _show_stages(stages: Any) -> None:
-    """Shows the result of each stage of calibration on crops of the pictures that it held back."""
-    names = [row["stage"] + ("" if row.get("is_kept", True) else ": no gain, undone") for row in stages]
-    decibels = [f"{row['sqnr_db']:.1f}" for row in stages]
-    show_table(("calibration", "SQNR dB"), list(zip(names, decibels, strict=True)), numbers=("SQNR dB",))
+    """Shows what each stage of calibration won on crops of the pictures that it held back, by what it is judged by."""
+    from qat.calibration.calibration import SQNR_SAID
+
+    said = {"int8": "all in int8", "activations": "int8 activations alone"}
+    rows = [
+        (
+            row["stage"],
+            said[row["judged_by"]],
+            "" if row["before_db"] is None else f"{row['before_db']:.1f}",
+            f"{row['after_db']:.1f}" if row["is_kept"] else "no gain, undone",
+        )
+        for row in stages
+    ]
+    show_table(("calibration", "judged by", "before dB", "after dB"), rows, numbers=("before dB", "after dB"))
+    show_text(SQNR_SAID)

@@ -8,11 +8,14 @@ import typer
 
 from mobile_sdk.cli import options
 from mobile_sdk.cli.blocks import ContractOptions, RecipeOptions, fields_of
-from mobile_sdk.cli.terminal import quiet, show_json, show_table
+from mobile_sdk.cli.tables import show_table, show_text
+from mobile_sdk.cli.terminal import quiet, show_json
 from mobile_sdk.errors import SettingError
+from mobile_sdk.runtimes import called
 from mobile_sdk.workflow.choices import DIGITS
 from mobile_sdk.workflow.run_files import NET_FILE, PARETO_PLOTS
 from mobile_sdk.workflow.search.settings import SearchSettings
+from qat.progress import Shown
 
 if TYPE_CHECKING:
     from mobile_sdk.workflow.search.latency_search import Searched
@@ -148,12 +151,14 @@ def search(
     given = fields_of(method, contract, recipe, worker)
     if (channels := given.pop("channels")) is not None:
         raise SettingError(f"expected a search for RGB pictures, found --channels {channels}", hint="leave it out")
+    if method.latency.runtime is not None:
+        given["runtime"] = called(method.latency.runtime)
     asked = SearchSettings(data=data, is_hard=given.pop("hard"), out=out, **given)
     asked.check()
     _check_read(context, asked)
     from mobile_sdk.workflow.search.latency_search import search as search_net
 
-    found = search_net(asked)
+    found = search_net(asked, progress=Shown.get())
     if json:
         show_json({"net": str(out / NET_FILE), **found.record.model_dump(mode="json")})
     else:
@@ -192,12 +197,12 @@ def _show(found: "Searched", out: Path) -> None:
     result = record.result
     assert result is not None
     _show_net(found.start, taken[-1].architecture)
-    print(
+    show_text(
         f"{out / NET_FILE}: {result.latency_ms:.3f} ms, trained to {result.float_accuracy_share:.2%} of "
         f"{result.pictures} held-out pictures"
     )
-    print(found.summary.target_said)
-    print(f"{len(record.candidates)} candidates: {out / 'search.json'}, {out / PARETO_PLOTS[1]}")
+    show_text(found.summary.target_said)
+    show_text(f"{len(record.candidates)} candidates: {out / 'search.json'}, {out / PARETO_PLOTS[1]}")
     print(f"next: mobile-sdk quantize --weights {out / NET_FILE} --data …")
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mobile_sdk.cli import options
+from mobile_sdk.cli.tables import show_text
 from mobile_sdk.cli.terminal import quiet, show_json
 from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.choices import DIGITS
@@ -52,4 +53,4 @@ def shard(
         return
     for name, count in counts.items():
         shards = f"{count['shards']} shard{'s' * (count['shards'] != 1)}"
-        print(f"{out}: {name}: {count['pictures']:,} pictures in {shards}")
+        show_text(f"{out}: {name}: {count['pictures']:,} pictures in {shards}")

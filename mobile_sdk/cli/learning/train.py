@@ -14,10 +14,12 @@ from mobile_sdk.cli.blocks import (
     StartOptions,
     fields_of,
 )
+from mobile_sdk.cli.tables import show_text
 from mobile_sdk.cli.terminal import quiet, show_json
 from mobile_sdk.tasks.class_quality import named, worst_labels
 from mobile_sdk.workflow.run_files import NET_FILE
 from mobile_sdk.workflow.settings import TrainSettings
+from qat.progress import Shown
 
 if TYPE_CHECKING:
     from mobile_sdk.workflow.sources.source_net import SourceNet
@@ -44,7 +46,7 @@ def train(
     from mobile_sdk.workflow.training import train as train_net
 
     asked = TrainSettings(**fields_of(data, net, recipe, start, plan), out=out, overwrite=result.overwrite)
-    _show(train_net(asked), out, result.json)
+    _show(train_net(asked, progress=Shown.get()), out, result.json)
 
 
 def _show(trained: "SourceNet", out: Path, json: bool) -> None:
@@ -57,6 +59,6 @@ def _show(trained: "SourceNet", out: Path, json: bool) -> None:
             {"net": str(out / NET_FILE), task.json_measure: share, "by_label": by_label, "history": trained.history}
         )
         return
-    print(f"{out / NET_FILE}: {trained.name}, {task.measure} {share:.2%}")
+    show_text(f"{out / NET_FILE}: {trained.name}, {task.measure} {share:.2%}")
     if worst := worst_labels(labels, trained.by_label):
-        print(worst)
+        show_text(worst)

@@ -33,8 +33,8 @@ def test_quantizing_gives_a_program_that_says_how_it_came_about():
     assert (program.record.net, program.record.quantized) == ("Tiny", "calibrated")
     stages: Any = program.record.settings["calibration"]
     assert [stage["stage"] for stage in stages] == [
-        *("extremes", "range search", "equalisation", "range measurement"),
-        *("weight rounding", "bias correction", "reconstruction"),
+        *("extremes", "ranges", "equalisation", "ranges, measured"),
+        *("rounding", "biases", "reconstruction"),
     ]
     assert all(stage["sqnr_db"] > 10 for stage in stages)
     kept = [stage["sqnr_db"] for stage in stages[4:] if stage["is_kept"]]
