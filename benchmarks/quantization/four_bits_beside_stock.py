@@ -9,6 +9,7 @@ file is held against LiteRT's plain kernels (OpResolverType.BUILTIN_REF); ours i
 are of one core of this machine, in interleaved rounds.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,25 +27,28 @@ from benchmarks.core.results_file import write_result
 from benchmarks.core.targets import Target
 from benchmarks.nets.trained_nets import float_mobilenet_v2
 from mobile_sdk import runtimes
+from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.freed_memory import keep_freed_memory
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.comparison import compare
-from mobile_sdk.contract import Contract
 from mobile_sdk.devices.host import Host
 from mobile_sdk.graph.reference import Reference
-from mobile_sdk.graph.score_steps import in_steps
+from mobile_sdk.graph.score_steps import in_steps, real_values
+from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.tflite.session import open_interpreter
 from mobile_sdk.system.environment import installed_versions
 from mobile_sdk.system.temporary_folder import scratch_folder
 from qat.calibration.calibration import quantize
-from qat.data.picture_set import PictureSet
 from qat.progress import say
 
 CALIBRATION_CROPS, JUDGED_CROPS, COMPARED = 16, 160, 8
 BATCH = 20  # pictures that the float net computes at a time
 FOUR_BITS_FIT = ("CONV_2D", "FULLY_CONNECTED")
 VERSIONS = ("mobile-sdk", "torch", "ai-edge-litert", "ai-edge-quantizer", "litert-torch")
+
+
+Run = Callable[[], object]
 
 
 def main() -> None:
@@ -56,19 +60,25 @@ def main() -> None:
     tensors = judged.tensors(contract.image)
     with torch.no_grad():
         wanted = torch.cat([net(batch) for batch in torch.split(tensors, BATCH)]).numpy()
+    rows, runs = [], dict[str, Run]()
     with scratch_folder() as folder:
-        rows, models = [], dict[str, stock.Model]()
         for bits in (8, 4):
-            path = stock_file(net, calibration.tensors(contract.image), bits, folder)
             flow = f"ai-edge-quantizer static_wi{bits}_ai8"
-            rows.append(_row(flow, path, tensors, wanted, steps_from_plain_kernels(path, tensors[:COMPARED])))
-            models[flow] = stock.load_tflite(path)
+            path = stock_file(net, calibration.tensors(contract.image), bits, folder)
+            model = stock.load_tflite(path)
+            steps = steps_from_plain_kernels(path, tensors[:COMPARED])
+            rows.append(_row(flow, path, model.logits(tensors), wanted, steps))
+            runs[flow] = partial(model.run, model.prepare(tensors[:1]))
         for bits in (8, 4):
-            path, steps = our_file(net, contract, calibration, judged, bits, folder)
             flow = f"ours, {bits} bits"
-            rows.append(_row(flow, path, tensors, wanted, steps))
-            models[flow] = stock.load_tflite(path)
-        ms = interleaved_ms({flow: partial(each.run, each.prepare(tensors[:1])) for flow, each in models.items()})
+            program = quantize(net, contract, calibration, weight_bits=bits, progress=False)
+            (bundle,) = lower(program, folder / f"ours-{bits}", runtimes=["tflite"])
+            pixels = judged.bytes(contract.image)
+            scores, steps = our_scores(bundle, program, pixels)
+            rows.append(_row(flow, bundle.model_path, scores, wanted, steps))
+            session = runtimes.get("tflite").load(bundle.model_path, bundle.interface, threads=1)
+            runs[flow] = partial(session.run, pixels[0])
+        ms = interleaved_ms(runs)
     rows = [{**row, "ms": round(ms[row["flow"]], 2)} for row in rows]
     write_result("four_bits_beside_stock", rows, installed_versions(VERSIONS), _targets(rows))
 
@@ -97,17 +107,13 @@ def recipe(bits: int) -> Any:
     return manager.get_quantization_recipe()
 
 
-def our_file(
-    net: nn.Module, contract: Contract, calibration: PictureSet, judged: PictureSet, bits: int, folder: Path
-) -> tuple[Path, int]:
-    """Writes our .tflite; returns its path, and how many steps its scores are apart from the reference's at most."""
-    program = quantize(net, contract, calibration, weight_bits=bits, progress=False)
-    (bundle,) = lower(program, folder / f"ours-{bits}", runtimes=["tflite"])
-    runtime, pixels = runtimes.get("tflite"), judged[:COMPARED].bytes(contract.image)
-    with Host().loaded(runtime, bundle.model_path, bundle.interface) as run:
-        found = in_steps(run(pixels), program.graph)
+def our_scores(bundle: Bundle, program: Program, pixels: NDArray[np.uint8]) -> tuple[NDArray[Any], int]:
+    """Returns the scores of our file for pictures (N, H, W, 3), and how many steps the reference is away, at most."""
+    with Host().loaded(runtimes.get("tflite"), bundle.model_path, bundle.interface) as run:
+        found = run(pixels)
     expected = in_steps(Reference(program.graph).run(pixels), program.graph)
-    return bundle.model_path, int(np.abs(found.astype(np.int64) - expected).max())
+    (scores,) = real_values(found, program.graph)
+    return scores, int(np.abs(in_steps(found, program.graph).astype(np.int64) - expected).max())
 
 
 def steps_from_plain_kernels(path: Path, pictures: torch.Tensor) -> int:
@@ -133,8 +139,8 @@ def _steps(values: NDArray[Any], target: dict[str, Any]) -> NDArray[np.int64]:
     return np.rint(values / scale if values.dtype == np.float32 and scale else values).astype(np.int64)
 
 
-def _row(flow: str, path: Path, tensors: torch.Tensor, wanted: NDArray[Any], steps: int) -> dict[str, Any]:
-    found = compare(stock.load_tflite(path).logits(tensors), wanted)
+def _row(flow: str, path: Path, scores: NDArray[Any], wanted: NDArray[Any], steps: int) -> dict[str, Any]:
+    found = compare(scores, wanted)
     assert found.sqnr_db is not None, "int8 scores are never equal to float ones"
     row = {
         "flow": flow,
