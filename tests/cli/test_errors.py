@@ -99,7 +99,7 @@ CASES = {
     "a float net to export": ("export {net} --out {new}", 3, "found a float net", "mobile-sdk quantize --weights /"),
     "a float net to inspect": ("inspect {net}", 3, "found a float net", "mobile-sdk quantize --weights /"),
     "a float net to verify with": ("verify {tflite} --program {net} --data {pictures}", 3, "a float net", "quantize"),
-    "a picture to predict": ("predict {photo}", 3, "photo.jpg, found a picture", "pictures are given with --data"),
+    "a picture to predict": ("predict {photo}", 3, "photo.jpg, found a picture", "mobile-sdk classify BUNDLE"),
     "a checkpoint to export": ("export {wrong}/net.pth --out {new}", 3, "a checkpoint of PyTorch", "--net NAME"),
     "program garbage": ("export {wrong}/garbage.pt2 --out {new}", 6, "garbage.pt2 damaged", "copy it again"),
     "runtime": ("export {program} --to tflit --out {new}", 2, "found 'tflit'", "did you mean tflite?"),
