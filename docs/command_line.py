@@ -10,8 +10,8 @@ from mobile_sdk.cli.app import app
 PAGE = Path(__file__).parent / "reference" / "command-line.md"
 HEAD = """# Command line
 
-`mobile-sdk VERB --help` shows the same on a terminal. Beside its own options every verb takes `--quiet`, which shows results and errors alone, `--verbose`, which shows every
-check, layer and figure in tables, `--debug`, which adds a
+`mobile-sdk VERB --help` shows the same on a terminal. Beside its own options every verb takes `--quiet`, which shows
+results and errors alone, `--verbose`, which shows every check, layer and figure in tables, `--debug`, which adds a
 traceback to an error, and `-h`, `--help`. Options have their values behind a space or `=`. What ends a command is in
 [exit codes](exit-codes.md).
 
