@@ -21,7 +21,7 @@ def show_table(
     line for each column.
     """
     cells = [[str(cell) for cell in row] for row in rows]
-    for titles in (columns, [re.sub(r" (?!%)|(?<!\d) ", "\n", column) for column in columns]):
+    for titles in (columns, [re.sub("(?<!95) ", "\n", column) for column in columns]):
         fitting = _fitting(titles, cells, columns.index(prose) if prose else None)
         if fitting is not None:
             _print_rows(titles, fitting, [column in numbers for column in columns])
