@@ -57,6 +57,7 @@ class PlanOptions:
 
     batch_size: options.BatchSize = None
     learning_rate: options.LearningRate = None
+    validation_share: options.ValidationShare = None
     class_balance: options.ClassBalance = False
     seed: options.Seed = 0
     tensorboard: options.Tensorboard = False

@@ -260,6 +260,14 @@ LearningRate = Annotated[
         "masks 0.003.",
     ),
 ]
+ValidationShare = Annotated[
+    float | None,
+    typer.Option(
+        "--validation-share",
+        help="Share of a folder's pictures of each class that training does not see. Default: 0.2, which every verb "
+        "holds out, so that a smaller one is refused.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seeds weights, shuffling and augmentation.")]
 Tensorboard = Annotated[
     bool,

@@ -49,7 +49,8 @@ class NetSettings:
 
     `data` is a folder, or "digits". `size` is a side in pixels, or "96x64", height and width; `channels` are 1 for
     grey, 3 for RGB and 4 for RGB and opacity. `net` is a name of `mobile-sdk nets` or a file whose architecture is
-    taken. With `tensorboard`, epochs are written in `out/tensorboard` too.
+    taken. `validation_share` of the pictures of each label is held out, 0.2 or more. With `tensorboard`, epochs are
+    written in `out/tensorboard` too.
     """
 
     data: str = DIGITS
@@ -67,6 +68,7 @@ class NetSettings:
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
+    validation_share: float | None = None
     class_balance: bool = False
     seed: int = 0
     tensorboard: bool = False

@@ -1,7 +1,8 @@
 """Loads labelled pictures from a folder, or 5,000 MNIST digits."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,12 @@ from qat.data.folders.listing import (
 )
 from qat.data.held_out import ByLabel, count_held_out, shuffled, split, without
 from qat.data.picture_set import InTwoParts, PictureSet
+from qat.data.sources import Source
 from qat.progress import map_in_threads, say
 
 MAX_UNREADABLE_SHARE = 0.01
 _DIGITS = Path(__file__).parent / "mnist" / "digits.png"
+_SHARE_TOLERANCE = 0.005  # few pictures of a label cannot be parted exactly
 _DIGITS_A_ROW, _ROWS_A_DIGIT, _DIGIT_PX = 100, 5, 28
 
 
@@ -39,6 +42,34 @@ class Pictures(InTwoParts[PictureSet]):
 
     unreadable: tuple[str, ...] = ()  # left out, relative to the folder
     left_out: tuple[str, ...] = ()  # other files and folders that are in no part; a folder's name ends in /
+
+    def holding_out(self, validation_share: float) -> "Pictures":
+        """Returns these pictures with so large a share of each label's for validation, moved there from training.
+
+        Every picture that is for validation now stays for it, and each label keeps one to learn from. Raises
+        SettingError for shards, and for a share of all pictures below the present one, or of 1 and more.
+        """
+        _check_share(validation_share)
+        if type(self.train) is not PictureSet:
+            raise SettingError(
+                "expected pictures in a folder to hold out a share of, found shards, which are divided",
+                hint="leave it out, or pack the shards from a folder with train/ and val/",
+            )
+        present = len(self.validation) / (len(self.train) + len(self.validation))
+        if validation_share < present - _SHARE_TOLERANCE:
+            raise SettingError(
+                f"expected a validation share of {present:.2g} or more, which every verb holds out, "
+                f"found {validation_share:g}",
+                hint="leave it out, or lay the pictures out in train/ and val/",
+            )
+        held, total = Counter(self.validation.targets), Counter((*self.train.targets, *self.validation.targets))
+        train, moved = list[tuple[Source, int]](), list[tuple[Source, int]]()
+        for source, target in zip(self.train.sources, self.train.targets, strict=True):
+            is_moved = held[target] < min(round(validation_share * total[target]), total[target] - 1)
+            held[target] += is_moved
+            (moved if is_moved else train).append((source, target))
+        there = zip(self.validation.sources, self.validation.targets, strict=True)
+        return replace(self, train=_set_of(train), validation=_set_of([*there, *moved]))
 
 
 def load_folder(path: Path | str, *, validation_share: float = 0.2, seed: int = 0) -> Pictures:
@@ -183,6 +214,11 @@ def _digits() -> NDArray[np.uint8]:
     with Image.open(_DIGITS) as picture:
         rows = np.asarray(picture).reshape(-1, _DIGIT_PX, _DIGITS_A_ROW, _DIGIT_PX)
     return rows.swapaxes(1, 2).reshape(-1, _DIGIT_PX, _DIGIT_PX)
+
+
+def _set_of(pictures: Iterable[tuple[Source, int]]) -> PictureSet:
+    sources, targets = zip(*pictures, strict=True)
+    return PictureSet(sources=sources, targets=targets)
 
 
 def _check_share(validation_share: float) -> None:

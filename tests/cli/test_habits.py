@@ -1,15 +1,20 @@
 """The command line has what people try first: help, version, quiet, verbose, completion, and the names they know."""
 
 import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from mobile_sdk.cli.app import COMPLETING, call
 from mobile_sdk.cli.learning.stages import EXTREMES, STAGES
+from mobile_sdk.errors import SettingError
 from mobile_sdk.runtimes import called, names, readers
 from mobile_sdk.workflow.choices import DIGITS, RECIPES
 from mobile_sdk.workflow.settings import RunSettings
+from mobile_sdk.workflow.sources.start import choose_start
 from mobile_sdk.workflow.tasks import TASKS
 from mobile_sdk.workflow.tasks.classification import PLANS, Classification
 from mobile_sdk.workflow.training import choose_plan
@@ -159,3 +164,25 @@ def test_calibration_speaks_of_its_stages_as_the_option_does(small: SmallRun, ca
         figures = [float(each) for each in line.split() if each.replace(".", "", 1).replace("-", "", 1).isdigit()]
         assert "no gain, undone" in after or figures[-1] > figures[-2], "no figure that is kept shows a loss"
         assert before
+
+
+def test_a_larger_validation_share_is_held_out_and_every_verb_s_share_stays_in_it() -> None:
+    usual, more = (choose_start(RunSettings(validation_share=share)).pictures for share in (None, 0.3))
+    assert (len(more.train), len(more.validation)) == (3500, 1500)
+    pairs = zip(usual.validation.sources, more.validation.sources, strict=False)
+    assert all(one is other or np.array_equal(one, other) for one, other in pairs)
+    assert Counter(more.validation.targets) == dict.fromkeys(range(10), 150)
+    assert "--validation-share 0.3" in RunSettings(validation_share=0.3).command()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"validation_share": 0.1}, "expected a validation share of 0.2 or more.*found 0.1"),
+        ({"validation_share": 1.0}, "expected a validation share between 0 and 1, found 1"),
+        ({"validation_share": 0.3, "task": "detection"}, "expected no --validation-share for detection"),
+    ],
+)
+def test_a_validation_share_that_cannot_be_is_refused(asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingError, match=said):
+        choose_start(RunSettings(**asked))

@@ -11,6 +11,7 @@ from mobile_sdk.workflow.sources.published_weights import weights_file
 from mobile_sdk.workflow.sources.weights import Weights, pictures_for, read_weights
 from mobile_sdk.workflow.tasks import choose_task
 from mobile_sdk.workflow.tasks.task import Task
+from qat.data.pictures import Pictures
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,7 +43,7 @@ def choose_start(asked: NetSettings, *, learns: bool = True, trains_float: bool 
     net, width = asked.net or DEFAULT_NET, 1.0 if asked.width is None else asked.width
     image = task.image(asked.data, asked.size, asked.channels)
     task.check_net(net, width, image)
-    pictures = task.load_pictures(asked.data)
+    pictures = _held_out(task.load_pictures(asked.data), asked)
     contract = task.contract(asked.name, asked.data, pictures.labels, image)
     return Start(task=task, net=net, width=width, contract=contract, pictures=pictures)
 
@@ -58,6 +59,17 @@ def _from_weights(task: Task[Any], asked: NetSettings, *, learns: bool, trains_f
         channels=asked.channels,
         labels=asked.labels,
     )
-    pictures = pictures_for(found, asked.data, learns=learns, trains_float=trains_float)
+    pictures = _held_out(pictures_for(found, asked.data, learns=learns, trains_float=trains_float), asked)
     contract = found.contract(asked.name, asked.data, pictures.labels)
     return Start(task=task, net=found.net, width=found.width, contract=contract, pictures=pictures, weights=found)
+
+
+def _held_out(pictures: Any, asked: NetSettings) -> Any:
+    """Returns the pictures, with the asked share of them held out."""
+    if asked.validation_share is None:
+        return pictures
+    if not isinstance(pictures, Pictures):
+        raise SettingError(
+            f"expected no --validation-share for {asked.task}, found it", hint="lay the pictures out in train/ and val/"
+        )
+    return pictures.holding_out(asked.validation_share)

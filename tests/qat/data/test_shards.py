@@ -54,6 +54,11 @@ def test_shards_hold_the_pictures_their_labels_and_their_order(folder: Path) -> 
         assert np.array_equal(found.bytes(CONTRACT.image), wanted.bytes(CONTRACT.image))
 
 
+def test_a_larger_share_cannot_be_held_out_of_shards_which_are_divided(folder: Path) -> None:
+    with pytest.raises(SettingError, match=r"expected pictures in a folder to hold out a share of, found shards"):
+        load_shards(folder).holding_out(0.5)
+
+
 def test_a_picture_file_goes_in_as_it_is_and_the_label_beside_it(tmp_path: Path) -> None:
     for label in ("plum", "pear"):
         (tmp_path / "photos" / label).mkdir(parents=True)
