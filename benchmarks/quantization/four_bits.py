@@ -3,8 +3,9 @@
 Run: python -m benchmarks.quantization.four_bits
 
 The 1 x 1 convolutions and the classifiers have four bits, 95 % of the weights and more. The digits' nets are those of
-`benchmarks.accuracy.qat_digits`: every seed draws its own 1,000 held-out digits, weights and batches. What is judged is
-the reference, so the phone.
+`benchmarks.accuracy.qat_digits`: every seed draws its own 1,000 held-out digits, weights and batches. EfficientNet-Lite0
+has its ImageNet weights and no labels: it is calibrated on photographs, then learns from its float net on crops of them;
+crops of others are judged. What is judged is the reference, so the phone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +15,12 @@ from typing import Any
 
 from torch import nn
 
+from benchmarks.core.photographs import CALIBRATED, JUDGED, ORDINARY, ORDINARY_OTHERS, crops, photograph
 from benchmarks.core.results_file import write_result
 from benchmarks.core.targets import Target
+from benchmarks.core.user_nets import efficientnet_lite0
 from benchmarks.nets.trained_nets import of_digits
+from mobile_sdk.cli.freed_memory import keep_freed_memory
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract
 from mobile_sdk.graph.operators import Weighted
@@ -25,7 +29,10 @@ from mobile_sdk.program.record import Record
 from mobile_sdk.system.environment import installed_versions
 from mobile_sdk.workflow.quantization import judged
 from mobile_sdk.workflow.tasks.classification import Classification
+from mobile_sdk.workflow.tasks.few_pictures import with_more_views
 from qat.calibration.calibration import calibrate
+from qat.data.crops import with_crops
+from qat.data.picture_set import PictureSet
 from qat.data.pictures import Pictures
 from qat.freezing.freezing import freeze
 from qat.nets import build_net
@@ -42,6 +49,9 @@ NETS: Mapping[str, Callable[[Contract], nn.Module]] = {
 LEAST_POINTS = -0.3  # of four bits beside float, in the mean over the seeds
 SEEDS = (0, 1, 2)
 EPOCHS = 3
+LEAST_DB, LEAST_SHARE = 18.0, 90.0  # of EfficientNet-Lite0 from photographs
+PHOTOGRAPHS_EPOCHS = 60  # of 160 crops
+JUDGED_CROPS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +65,7 @@ class Part:
 def main() -> None:
     """Measures every part, and writes all of them into one file."""
     quiet()
+    keep_freed_memory()  # as the command line does
     parts = [measure() for measure in PARTS]
     rows = [each for part in parts for each in part.rows]
     targets = [target for part in parts for target in part.targets]
@@ -129,7 +140,69 @@ def digits_target(name: str, rows: Sequence[dict[str, Any]]) -> Target:
     return Target.gain(work, "% top-1", stock=in_float, ours=in_four, at_least=LEAST_POINTS)
 
 
-PARTS: Sequence[Callable[[], Part]] = (digits,)
+def photographs() -> Part:
+    """Calibrates EfficientNet-Lite0 on photographs without labels, lets it learn from them, and judges it on others."""
+    net = efficientnet_lite0().eval()
+    contract = Contract(name="efficientnet_lite0", labels=net.labels, image=net.image)
+    names = tuple(dict.fromkeys(each for each in (*ORDINARY, *ORDINARY_OTHERS, *CALIBRATED) if each not in JUDGED))
+    taught = PictureSet(sources=tuple(map(photograph, names)), targets=(-1,) * len(names))
+    student, held_out = prepare(net, contract, weight_bits=4), crops(JUDGED, JUDGED_CROPS, seed=2)
+    calibrate(student, taught)
+    rows = [photographs_row("calibrated", student, net, held_out)]
+    pictures = Pictures(train=taught, validation=taught[:2], labels=contract.labels)
+    plan, many = with_more_views(TrainPlan.distil(PHOTOGRAPHS_EPOCHS), pictures, contract)
+    fit(student, many, plan, teacher=net, contract=contract, progress=False)
+    rows.append(photographs_row("trained", student, net, held_out))
+    work = f"efficientnet_lite0, {len(names)} photographs without labels: weights of 4 bits, trained, beside float"
+    limit = (
+        f"calibration alone gives {rows[0]['SQNR dB']} dB; what {len(names)} photographs teach holds less for others: "
+        f"of crops of its own it keeps {taught_db(student, net, taught):.1f} dB"
+    )
+    bounds = (("SQNR dB", "dB SQNR", LEAST_DB), ("winners as float %", "% same winner", LEAST_SHARE))
+    targets = [
+        Target(
+            work=work,
+            unit=unit,
+            stock=None,
+            ours=rows[1][column],
+            judged="ours",
+            figure=rows[1][column],
+            bound=bound,
+            sense="at least",
+            limit=limit,
+        )
+        for column, unit, bound in bounds
+    ]
+    return Part(rows=rows, targets=targets)
+
+
+def photographs_row(way: str, student: FakeQuantNet, net: nn.Module, held_out: PictureSet) -> dict[str, Any]:
+    """Judges the student's program as it is now by the float net's scores."""
+    program = judged(freeze(student, student.contract), Classification(), net, held_out)
+    agreement = program.record.agreement
+    assert agreement and agreement.sqnr_db is not None
+    found = row(
+        f"photographs, {way}",
+        "efficientnet_lite0",
+        **{
+            "weights of 4 bits %": share_of_four_bits(program),
+            "winners as float %": round(100 * agreement.top1_agreement, 1),
+            "SQNR dB": round(agreement.sqnr_db, 2),
+        },
+    )
+    say(str(found))
+    return found
+
+
+def taught_db(student: FakeQuantNet, net: nn.Module, taught: PictureSet) -> float:
+    """Returns the SQNR of the scores on crops of the photographs that were learned from."""
+    views = with_crops(taught, student.contract.input, JUDGED_CROPS)
+    agreement = judged(freeze(student, student.contract), Classification(), net, views).record.agreement
+    assert agreement and agreement.sqnr_db is not None
+    return agreement.sqnr_db
+
+
+PARTS: Sequence[Callable[[], Part]] = (digits, photographs)
 """It holds the kinds of work in the order of their rows; a further one is a function that returns its part."""
 
 
