@@ -3,9 +3,9 @@
 Run: python -m benchmarks.quantization.four_bits
 
 The 1 x 1 convolutions and the classifiers have four bits, 95 % of the weights and more. The digits' nets are those of
-`benchmarks.accuracy.qat_digits`: every seed draws its own 1,000 held-out digits, weights and batches. EfficientNet-Lite0
-has its ImageNet weights and no labels: it is calibrated on photographs, then learns from its float net on crops of them;
-crops of others are judged. What is judged is the reference, so the phone.
+`benchmarks.accuracy.qat_digits`: every seed draws its own 1,000 held-out digits, weights and batches.
+EfficientNet-Lite0 has its ImageNet weights and no labels: it is calibrated on photographs, then learns from its float
+net on crops of them; crops of others are judged. What is judged is the reference, so the phone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
