@@ -1,6 +1,7 @@
 """Reads what `--weights` names, a net that `train` wrote or a published checkpoint; its labels, and pictures for it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class Weights:
     is_asked: bool
     name: str | None = None
     history: tuple[dict[str, Any], ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def float_net(self, contract: Contract) -> SourceNet:
         """Returns the net with these weights, for a contract; one with a new head, of another size, cannot teach."""
@@ -67,6 +69,7 @@ class Weights:
             name=self.title,
             contract=contract,
             history=self.history,
+            settings=self.settings,
             can_teach=can_teach,
         )
 
@@ -168,6 +171,7 @@ def _trained(
         has_names=True,
         is_asked=labels is not None,
         history=saved.history,
+        settings=saved.settings,
     )
 
 
