@@ -6,9 +6,9 @@ A block of `sh` or `python` is run in a folder that all blocks of the page share
 its output, standard error included. `<!-- not run: the reason -->` above a block leaves it out. A block of `python`
 with `<!-- saved as NAME -->` above it is written into that file, and run by whatever names the file.
 
-Lines are compared word by word. Fractions and times are another run's: 2.4 s matches 31.9 s. Whole numbers are not: 0
-steps matches 0 steps alone. `…` in the page matches anything in a line, and a line of `…` any number of lines. Slow
-machines also say how far a step is (`epoch 3/10: 15 of 62`, `verifying … (57%)`), which no page shows.
+Lines are compared word by word. Fractions, times and rates are another run's: 2.4 s matches 2 min. Whole numbers are
+not: 0 steps matches 0 steps alone. `…` in the page matches anything in a line, and a line of `…` any number of lines.
+Slow machines also say how far a step is (`epoch 3/10: 15 of 62`, `verifying … (57%)`), which no page shows.
 """
 
 import os
@@ -30,9 +30,10 @@ WIDTH = "100"  # columns of the terminal that the pages show
 
 _FENCE = re.compile(r"(?P<marks>(?:<!-- [^\n]*? -->\n)*)```(?P<language>\w+)\n(?P<text>.*?)```\n", re.DOTALL)
 _PROGRESS = re.compile(r"[^:]+: (?:\d+ of \d+|.+ \(\d+%\))")
-_FREE = re.compile(r"…|\d[\d,]*\.\d+(?:e[+-]\d+)?|\d+(?= (?:s|ms)\b)|[─━—]{2,}|\s+")
-_FREE_PATTERNS = {"…": ".*", "─": "[─━—]{2,}", " ": r"\s+"}
 _NUMBER = r"\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?"
+_TIME = rf"{_NUMBER} (?:ms|s|min|h)\b"
+_FREE = re.compile(rf"…|{_TIME}|\d[\d,]*\.\d+(?:e[+-]\d+)?|\d+(?= pictures/s\b)|[─━—]{{2,}}|\s+")
+_FREE_PATTERNS = {"…": ".*", "─": "[─━—]{2,}", " ": r"\s+", "time": _TIME}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +134,8 @@ def _line_pattern(line: str) -> str:
 
 
 def _kind(free: str) -> str:
+    if re.fullmatch(_TIME, free):
+        return "time"
     return " " if free.isspace() else "─" if free[0] in "─━—" else free
 
 

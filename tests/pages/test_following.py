@@ -61,6 +61,8 @@ def test_a_block_that_fails_says_what_it_printed(tmp_path: Path) -> None:
         ("rate 2.95e-03", "rate 1.5e-05"),
         ("done in 83 s", "done in 4 s"),
         ("2.4 s", "31.95 s"),
+        ("done in 2 min", "done in 95 s"),
+        ("334 pictures/s, about 82 s left", "1044 pictures/s, about 2 min left"),
         ("a   b", "a b"),
         ("────", "──────────"),
         ("digest: …", "digest: 0bdb87f"),

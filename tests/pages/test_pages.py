@@ -12,7 +12,7 @@ from mobile_sdk import Contract, ImageSpec
 from qat.nets import build_net
 from tests.support.repository import ROOT
 
-ANSWER = re.compile(r"^[\d.]+ %  .*\n", re.MULTILINE)  # a class that the page's own weights see
+ANSWER = re.compile(r"^ *[\d.]+ %  .*\n", re.MULTILINE)  # a class that the page's own weights see
 FOLLOWED = (
     "concepts/exactness.md",
     "concepts/quality.md",
