@@ -78,7 +78,7 @@ def filled(text: str) -> str:
         "beside": f"\n{_beside()}\n",
         "packages": str(default["packages"]),
         "size": f"{default['MiB'] / 1024:.1f} GiB",
-        "search size": f"{added['[search] adds']['MiB']} MiB",
+        **{f"{extra} size": f"{added[f'[{extra}] adds']['MiB']} MiB" for extra in ("executorch", "search")},
         "met": overview.counted(),
         "operators": str(len(OPERATORS)),
     }

@@ -21,16 +21,22 @@ FOR_DEVELOPERS = ("dev", "bench", "coverage")
 LARGEST = 4  # packages that a row names
 
 
-def installed(requirements: list[str]) -> dict[str, Distribution]:
-    """Returns by name all distributions that these requirements draw; raises PackageNotFoundError for a missing one."""
+def installed(requirements: list[str], extras: dict[str, list[str]]) -> dict[str, Distribution]:
+    """Returns by name all distributions that these requirements draw; raises PackageNotFoundError for a missing one.
+
+    An extra that draws another of the project's draws what that one requires, by `extras`.
+    """
     found: dict[str, Distribution] = {}
     todo = [Requirement(each) for each in requirements]
     done: set[tuple[str, str]] = set()
     while todo:
         wanted = todo.pop()
         name = canonicalize_name(wanted.name)
+        if name == "mobile-sdk":
+            todo += [Requirement(each) for extra in wanted.extras for each in extras[extra]]
+            continue
         for extra in ("", *wanted.extras):
-            if (name, extra) in done or name == "mobile-sdk":
+            if (name, extra) in done:
                 continue
             done.add((name, extra))
             found[name] = distribution(name)
@@ -68,17 +74,18 @@ def _row(name: str, packages: dict[str, Distribution]) -> dict[str, object]:
 def main() -> None:
     """Writes `results/installation.json`: a row for the default, and one an extra for what it adds."""
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
-    default = installed(project["dependencies"])
+    extras = project["optional-dependencies"]
+    default = installed(project["dependencies"], extras)
     rows = [_row(DEFAULT, default)]
-    for extra, requirements in project["optional-dependencies"].items():
+    for extra, requirements in extras.items():
         if extra in FOR_DEVELOPERS:
             continue
         try:
-            drawn = installed(requirements)
+            drawn = installed(requirements, extras)
         except PackageNotFoundError:
             continue  # `make setup` leaves this extra out
         rows.append(_row(f"[{extra}] adds", {name: each for name, each in drawn.items() if name not in default}))
-    write_result("installation", rows, {name: default[name].version for name in ("torch", "executorch")})
+    write_result("installation", rows, {name: distribution(name).version for name in ("torch", "executorch")})
 
 
 if __name__ == "__main__":
