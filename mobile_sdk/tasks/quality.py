@@ -23,6 +23,10 @@ class Quality(Part):
     by_class: Annotated[ByClass | None, Field(exclude_if=lambda values: values is None)] = None
     others: dict[str, Share] = Field(default_factory=dict, exclude_if=lambda values: not values)
 
+    def __str__(self) -> str:
+        """Returns the measure, its value and the number of images, in one line."""
+        return f"{self.measure} {self.value:.1%} of {self.images:,} images"
+
     @property
     def correct(self) -> int:
         """Returns the number of images that are right, if the value is their share."""

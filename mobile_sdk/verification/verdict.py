@@ -102,11 +102,13 @@ class Verdict(Document):
         return self.status == "pass"
 
     def __repr__(self) -> str:
-        """Returns the status, what was checked, and the first check that failed."""
+        """Returns the status, what was checked, how far the outputs are apart, and the first check that failed."""
         counts = Counter(check.outcome for check in self.checks)
         told = ", ".join(f"{counts[outcome]} {WORDS[outcome]}" for outcome in WORDS if counts[outcome])
         failed = next((f": {check.name}: {check.found}" for check in self.checks if check.outcome == "fail"), "")
-        return cut(f"Verdict({self.bundle!r}, {WORDS[self.status]}, {self.pictures} pictures, checks: {told}{failed})")
+        apart = f", {self.comparison.max_steps:g} steps apart" if self.comparison else ""
+        head = f"{self.bundle!r}, {WORDS[self.status]}{apart}, {self.pictures} pictures"
+        return cut(f"Verdict({head}, checks: {told}{failed})")
 
     __str__ = __repr__
 

@@ -124,7 +124,7 @@ def test_table_json_and_plot_say_the_same(small: SmallRun, tmp_path: Path, capfd
     arguments = ["inspect", small.program, "--sensitivity", "--data", small.pictures, "--pictures", "4", "--plot"]
     assert call([*arguments, str(tmp_path / "layers.svg"), "--json"]) == 0
     told = json.loads(capfd.readouterr().out)
-    assert call([*arguments, str(tmp_path / "layers.png")]) == 0
+    assert call([*arguments, str(tmp_path / "layers.png"), "--verbose"]) == 0
     table = capfd.readouterr().out
     number = r" +(-?[\d.]+|–)"
     rows = re.findall(rf"^ *(\d+) +(\S+) +\w+(?:, \w+)*{5 * number} *$", table, re.MULTILINE)
