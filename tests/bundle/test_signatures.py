@@ -165,7 +165,7 @@ def test_the_commands_sign_check_and_tell(small: SmallRun, private: Path, key: P
     bundle = f"{out}/sides.tflite"
     assert "signed: yes" in mobile_sdk("inspect", bundle).out
     assert mobile_sdk("inspect", small.bundle("tflite"), "--json").json["signed"] is False
-    done = mobile_sdk("verify", bundle, *settings, "--key", str(key), *verdicts)
+    done = mobile_sdk("verify", bundle, *settings, "--key", str(key), *verdicts, "--verbose")
     assert done.code == 0 and "valid (required: the given key's signature" in done.out
     done = mobile_sdk("verify", small.bundle("tflite"), *settings, "--key", str(key), *verdicts)
     assert done.code == 1 and "no bundle.sig" in done.out

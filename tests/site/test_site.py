@@ -11,7 +11,7 @@ from docs.command_line import PAGE, page
 from tests.support.pages.blocks import DOCS
 from tests.support.repository import ROOT
 
-BROKEN = "[a](own-net.md#nowhere) [b](nowhere.md) [c](../../benchmarks/results/nowhere.json) [d](#nowhere)\n"
+BROKEN = "[a](own-net.md#nowhere) [b](nowhere.md) [c](../../examples/nowhere.json) [d](#nowhere)\n"
 
 
 def build(source: Path, out: Path) -> "subprocess.CompletedProcess[str]":
