@@ -234,7 +234,7 @@ def test_options_that_weights_make_useless_or_need_are_refused(place: Path, tmp_
     for arguments, words in (
         (("run", *sides, "--epochs", "0"), "expected --epochs 0 beside --weights"),
         (("train", *sides, "--labels", "imagenet"), "expected --labels beside --weights"),
-        (("run", "--task", "detection", "--labels", "coco"), "neither --weights, --labels nor --epochs 0"),
+        (("run", "--task", "detection", "--labels", "coco"), "neither --weights, --labels, --recipe nor --epochs 0"),
     ):
         assert call([*arguments, *out]) == 2
         assert words in capfd.readouterr().err
