@@ -77,6 +77,9 @@ def test_rooms_use_the_shared_rooms_and_themselves_alone() -> None:
         assert used <= SHARED.get(room, {*SHARED, room}), path
 
 
+NAMES_WRONG_ONES = ROOT / "tests/site/test_commands.py"  # on purpose: they are to be found
+
+
 def test_every_benchmark_that_is_named_anywhere_is_there() -> None:
     pages = [ROOT / "README.md", ROOT / "Makefile", *(ROOT / "docs").rglob("*.md")]
     sources = [
@@ -84,6 +87,8 @@ def test_every_benchmark_that_is_named_anywhere_is_there() -> None:
     ]
     rooms = "|".join(path.parent.name for path in BENCHMARKS.glob("*/__init__.py"))
     for path in (*pages, *sources):
+        if path == NAMES_WRONG_ONES:
+            continue
         text = path.read_text(encoding="utf-8")
         modules = re.findall(r"-m benchmarks\.([\w.]*\w)", text) + re.findall(
             rf"\bbenchmarks\.((?:{rooms})\.\w+)", text

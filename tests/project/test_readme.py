@@ -111,7 +111,9 @@ def test_its_python_gives_what_the_command_gives(tmp_path: Path) -> None:
     save_fruit(tmp_path / "photos")
     said = run_python(block("python", "import mobile_sdk as sdk"), tmp_path)
     assert re.search(r"^int8: top-1 accuracy [\d.]+% of 4 images$", said, re.MULTILINE)
-    assert re.search(r"^Verdict\('photos\.tflite', pass, 0 steps apart, 4 pictures, checks: \d+ pass\)$", said, re.MULTILINE)
+    assert re.search(
+        r"^Verdict\('photos\.tflite', pass, 0 steps apart, 4 pictures, checks: \d+ pass\)$", said, re.MULTILINE
+    )
     (command,) = re.findall(r"These lines do what `mobile-sdk ([^`]+)` does", README)
     done = mobile_sdk(*command.split(), "--out", "runs/command", cwd=tmp_path)
     assert done.code == 0, done.err

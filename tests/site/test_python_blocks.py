@@ -4,6 +4,7 @@ Only what would take minutes is made shorter, and each such change is named here
 """
 
 import ast
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,15 @@ def code_of(page: Path) -> str:
     return "\n".join(block.text for block in blocks(page) if block.language == "python")
 
 
+def lay_out_bundle(folder: Path) -> None:
+    """Writes the bundle that the tutorial's run leaves, of a tiny net, and a photograph to ask it about."""
+    contract = CONTRACT.model_copy(update={"name": "photos"})
+    photographs = qat.load_unlabelled(folder / "camera")
+    program = qat.quantize(tiny_net().eval(), contract, photographs, qat.CalibrationPlan.extremes(), progress=False)
+    sdk.lower(program, folder / "runs/photos/bundles", runtimes=["tflite"], pictures=photographs, progress=False)
+    shutil.copy(folder / "camera/IMG_0000.jpg", folder / "cat.jpg")
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the data that pages speak of, where the test runs."""
@@ -71,6 +81,8 @@ def test_it_runs(page: Path, folder: Path) -> None:
     code = code_of(page)
     for long, short in (SHORTER if page != REFERENCE else SHORTER_REFERENCE).items():
         code = code.replace(long, short)
+    if "runs/photos/bundles" in code:
+        lay_out_bundle(folder)
     names: dict[str, object] = {"tiny_net": tiny_net, "CONTRACT": CONTRACT}
     if page != REFERENCE:
         exec(compile(BEFORE, "before", "exec"), names)
