@@ -284,5 +284,5 @@ def test_the_verb_says_what_it_wrote_and_refuses_shards_of_shards(
 
 def test_without_webdataset_shards_are_refused_with_a_hint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "webdataset", None)
-    with pytest.raises(MachineError, match=r"webdataset for pictures in shards.*mobile-sdk\[distributed\]"):
+    with pytest.raises(MachineError, match=r"webdataset for pictures in shards.*pip install .\.\[distributed\]"):
         fit(tiny_net(), load_shards(folder), PLAN, contract=CONTRACT, progress=False)

@@ -86,7 +86,7 @@ def test_only_the_main_process_writes_and_speaks(joined: Joined) -> None:
     out, _, said = joined
     for which in ("float", "fine", "taught"):
         assert [path.name for path in (out / which).iterdir()] == [CHECKPOINT_FILE]
-    assert said.count("epoch 4/4 (train)") == 2, "of two runs"
+    assert said.count("epoch 4/4: loss") == 2, "of two runs"
 
 
 def test_a_killed_process_ends_the_run_and_the_same_command_goes_on(tmp_path: Path, joined: Joined) -> None:
@@ -150,7 +150,7 @@ def test_an_error_of_another_process_says_which_one(
 @pytest.mark.usefixtures("second_of_two")
 def test_without_accelerate_joining_is_refused_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "accelerate", None)
-    with pytest.raises(MachineError, match=r"accelerate for training on 2 processes.*mobile-sdk\[distributed\]"):
+    with pytest.raises(MachineError, match=r"accelerate for training on 2 processes.*pip install .\.\[distributed\]"):
         current_processes()
 
 
