@@ -84,6 +84,11 @@ def called(word: str) -> str:
     return known.get(_plain(word), word)
 
 
+def other_names() -> str:
+    """Returns in words which other names runtimes have."""
+    return ", ".join(f"{other} is {name}" for other, name in _OTHER_NAMES.items())
+
+
 def unknown(name: str, known: tuple[str, ...]) -> SettingError:
     """Returns the error for a name that is none of the `known` runtimes', with the most similar one."""
     also = (each for each in names() if _plain(name) in get(each).also_called)

@@ -31,7 +31,7 @@ class FormOptions:
             "--runtime",
             "--to",
             metavar="NAME[,…]",
-            help=f"Runtimes whose bundles are written: {', '.join(runtimes.names())}; litert is tflite.",
+            help=f"Runtimes whose bundles are written: {', '.join(runtimes.names())}; {runtimes.other_names()}.",
         ),
     ] = ",".join(runtimes.usual())
     max_activation_kib: Annotated[
