@@ -273,7 +273,7 @@ Tensorboard = Annotated[
     bool,
     typer.Option(
         "--tensorboard",
-        help="Write every epoch for TensorBoard too, below DIR/tensorboard. Needs: pip install '.[tensorboard]'.",
+        help="Write every epoch for TensorBoard too, below DIR/tensorboard. Needs: pip install '.\\[tensorboard]'.",
     ),
 ]
 ClassBalance = Annotated[

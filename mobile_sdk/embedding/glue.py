@@ -119,10 +119,15 @@ def check_embeddable(names: Sequence[str]) -> None:
         )
 
 
+MIN_SDK = 26
+"""The demo asks for it: ExecuTorch's library is built for this level, though its AAR names a lower one."""
+
+
 def gradle_advice(names: Sequence[str]) -> tuple[str, ...]:
     """Returns the lines to add to the module's build.gradle.kts, for the runtimes of the bundles."""
     wanted = tuple(f"    {line}" for line in _advice("android", names))
-    return ("Add to the module's build.gradle.kts, with minSdk 23 or more:", "dependencies {", *wanted, "}")
+    head = f"Add to the module's build.gradle.kts, with minSdk {MIN_SDK} or more:"
+    return (head, "dependencies {", *wanted, "}")
 
 
 def xcode_advice(names: Sequence[str]) -> tuple[str, ...]:

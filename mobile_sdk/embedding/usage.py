@@ -4,13 +4,13 @@ The functions stand on what the demo apps are made of: the Gradle module `androi
 `ios_demo/MobileSDKDemoCore`.
 """
 
-from mobile_sdk.embedding.glue import check_embeddable
+from mobile_sdk.embedding.glue import MIN_SDK, check_embeddable
 
-_GRADLE = """\
+_GRADLE = f"""\
 To ask the bundle, copy the folder android_demo/runtime of the SDK's repository
-beside the module, and add, with minSdk 24 or more:
+beside the module, and add, with minSdk {MIN_SDK} or more:
 settings.gradle.kts:   include(":runtime")
-build.gradle.kts:      dependencies { implementation(project(":runtime")) }
+build.gradle.kts:      dependencies {{ implementation(project(":runtime")) }}
 Then this function says what is in a picture:\
 """
 _XCODE = """\

@@ -37,7 +37,7 @@ def bundle_hint(path: Path) -> str:
             return f"name the bundle's folder: {inside}"
         if _is_picture(path):
             return f"what a picture shows is said by: {_classify(path)}"
-        return "export it first: mobile-sdk export" if path.suffix == ".pt2" else "name a bundle's folder"
+        return f"export it first: mobile-sdk export {path}" if path.suffix == ".pt2" else "name a bundle's folder"
     bundles = sorted(entry.parent for entry in path.glob(f"*/{_MANIFEST}"))
     return f"name one of the bundles in it: {', '.join(map(str, bundles[:3]))}" if bundles else "name a bundle's folder"
 
@@ -54,9 +54,12 @@ def _kind_of(path: Path) -> tuple[str | None, str]:
     with path.open("rb") as file:
         head = file.read(9)
     if path.suffix == ".safetensors" or head[8:] == b"{":
-        return "a float net", f"quantize it first: mobile-sdk quantize --weights {path}"
+        return "a float net", f"quantize it first: mobile-sdk quantize --weights {path} --data DIR"
     if _is_picture(path):
         return "a picture", f"name a program.pt2; what the picture shows is said by: {_classify(path)}"
     if path.suffix in _CHECKPOINTS:
-        return "a checkpoint of PyTorch", f"quantize it first: mobile-sdk quantize --weights {path} --net NAME"
+        return (
+            "a checkpoint of PyTorch",
+            f"quantize it first: mobile-sdk quantize --weights {path} --net NAME --data DIR",
+        )
     return None, ""

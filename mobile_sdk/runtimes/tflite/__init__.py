@@ -21,7 +21,7 @@ from mobile_sdk.runtimes.tflite.interface import CHOICES, Form, interface_of
 from mobile_sdk.system.atomic_files import write_bytes
 from mobile_sdk.system.findings import Finding, find_package
 
-ANDROID_RELEASE = "2.2.0"
+ANDROID_RELEASE = "2.3.0"
 """The demo names this release for Android; PyPI has other numbers."""
 _PACKAGE = "ai-edge-litert"
 _GET = command()

@@ -5,12 +5,15 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 import zipfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from mobile_sdk.embedding.glue import gradle_advice
+from mobile_sdk.embedding.usage import gradle_use
 from tests.support.apps.android_app import PROJECT, AndroidApp
 from tests.support.apps.android_listing import LEVEL, ListedClass, fetch_listing, misfits, read_listing
 from tests.support.apps.class_file import ClassFile, Reference, read_classes
@@ -227,6 +230,14 @@ def test_what_android_has_not_or_only_later_is_found(
     ((found,), looked_up) = misfits([screen], listing, 26)
     assert complaint in found and reference.name in found
     assert len(looked_up) == 2
+
+
+def test_embed_names_the_demos_own_level_and_libraries() -> None:
+    advice = "\n".join(gradle_advice(["tflite", "executorch"]))
+    versions = tomllib.loads((PROJECT / "gradle/libs.versions.toml").read_text(encoding="utf-8"))["versions"]
+    assert all(f"with minSdk {min_level()} or more" in said for said in (advice, gradle_use("fruit.tflite")))
+    assert f'litert:litert:{versions["litert"]}"' in advice
+    assert f'executorch-android:{versions["executorch"]}"' in advice
 
 
 def layout(name: str) -> str:
