@@ -7,6 +7,7 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.system.regular_file import other_kind
 
 _MANIFEST = "bundle.json"
+_RUNS_BUNDLES = "bundles"  # in the folder of a run
 _CHECKPOINTS = frozenset((".pth", ".pt", ".ckpt", ".bin", ".tar"))
 
 
@@ -38,7 +39,8 @@ def bundle_hint(path: Path) -> str:
         if _is_picture(path):
             return f"what a picture shows is said by: {_classify(path)}"
         return f"export it first: mobile-sdk export {path}" if path.suffix == ".pt2" else "name a bundle's folder"
-    bundles = sorted(entry.parent for entry in path.glob(f"*/{_MANIFEST}"))
+    manifests = (*path.glob(f"*/{_MANIFEST}"), *path.glob(f"{_RUNS_BUNDLES}/*/{_MANIFEST}"))
+    bundles = sorted(manifest.parent for manifest in manifests)
     return f"name one of the bundles in it: {', '.join(map(str, bundles[:3]))}" if bundles else "name a bundle's folder"
 
 

@@ -119,6 +119,7 @@ CASES = {
     ),
     "a program to bench": ("bench {program} --out {new}", 6, "found a file", "export it first: mobile-sdk export"),
     "a folder of bundles": ("inspect {bundles}", 6, "expected bundle.json in '/", "name one of the bundles in it: /"),
+    "a run's folder": ("classify {run} {photo}", 6, "expected bundle.json in '/", "name one of the bundles in it: /"),
     "bundle damaged": ("verify {wrong}/damaged.tflite --program {program} --data {pictures}", 6, "sha256", "again"),
     "accuracy": ("verify {tflite} --program {program} --data {pictures} --min-accuracy 2", 2, "found '2'", "--help"),
     "device": ("verify {tflite} --program {program} --data {pictures} --device hst", 2, "'hst'", "mean host?"),
@@ -182,6 +183,7 @@ def places(small: SmallRun, wrong: Path, tmp_path: Path) -> dict[str, str]:
         "pictures": small.pictures,
         "photo": str(wrong / "photo.jpg"),
         "bundles": str(Path(small.bundle("tflite")).parent),
+        "run": str(small.folder),
         "wrong": str(wrong),
         "new": str(tmp_path / "new"),
     }
