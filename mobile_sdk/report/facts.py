@@ -42,7 +42,8 @@ def answer(report: Report) -> str:
         return "Do not ship it yet."
     if report.outcome == "not_run":
         return "Nothing here says that it may ship: nothing was verified, or not enough of it ran."
-    exact = all(line.distance is None or line.distance.differing == 0 for line in report.bundles if _is_int8(line))
+    distances = [line.distance for line in report.bundles if _is_int8(line)]
+    exact = bool(distances) and all(each is not None and each.differing == 0 for each in distances)
     says = (
         "the bundles compute what was evaluated" if exact else "the bundles compute what was evaluated, within limits"
     )

@@ -24,6 +24,9 @@ from qat.layers.weighted import Conv2d, Filters, Linear, Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.steps import KINDS, absorbs, channel_axis, step_of
 
+Halves = tuple[Tensor, Tensor]
+"""These are moments of either half of the pictures."""
+
 STEP_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7)  # of the step under which the largest weight is code 127
 SMALLER_SHARES = (0.6, 0.5, 0.4)  # for few codes too, which lose less by clipping their largest weights
 MOST_POSITIONS = 8192  # of a layer's output, in each half of the pictures: more change its moments hardly at all
@@ -89,9 +92,7 @@ def second_moments(
     return torch.stack([_covariance(others, values, own) for own in by_channel.unbind(1)], dim=1)
 
 
-def choose_codes(
-    weight: Tensor, halves: tuple[Tensor, Tensor], groups: int, limit: int = WEIGHT_LIMIT
-) -> RoundedWeights:
+def choose_codes(weight: Tensor, halves: Halves, groups: int, limit: int = WEIGHT_LIMIT) -> RoundedWeights:
     """Returns the codes, up to `limit`, and steps of `weight` (O, …), batch norm folded, that lose least.
 
     `halves` are `second_moments` of either half of the pictures: one half's choice is evaluated on the other.
@@ -120,7 +121,8 @@ class _Rounding(fx.Interpreter):
         layer = self._net.get_submodule(str(n.target)) if n.op == "call_module" else None
         if isinstance(layer, Weighted) and layer.quantizing:  # others are kept in float
             (x,), _ = self.fetch_args_kwargs_from_env(n)
-            _round_layer(layer, x, exact, absorbs(n))
+            own = _moments(layer, x, exact, absorbs(n))
+            _write(layer, choose_codes(layer.folded()[0], own, layer.groups, layer.limit))
         return exact
 
 
@@ -130,41 +132,34 @@ class _FittedRounding(PairedWalk):
     def at_layer(self, layer: Weighted, x: Pair, exact: Tensor) -> None:
         if not layer.quantizing:
             return
-        _fit(layer, x, exact, absorbs(self.node))
-        _round_layer(layer, x.rounded, exact, absorbs(self.node))
+        follower = absorbs(self.node)
+        own = _moments(layer, x.rounded, exact, follower)
+        _fit(layer, own, _moments(layer, x.rounded, exact, follower, beside=x.exact))
+        _write(layer, choose_codes(layer.folded()[0], own, layer.groups, layer.limit))
         error = exact - layer(x.rounded)
         shift_bias(layer, error.movedim(channel_axis(error.ndim), 0).flatten(1).mean(1))
 
 
-def _fit(layer: Weighted, x: Pair, exact: Tensor, follower: fx.Node | None) -> None:
-    """Moves the weights so that they give, from `x.rounded`, their float outputs, as far as both halves agree."""
+def _fit(layer: Weighted, own: Halves, crossed: Halves) -> None:
+    """Moves the weights so that they give, from rounded inputs, their float outputs, as far as both halves agree."""
     weight, _ = layer.folded()
     rows = weight.reshape(layer.groups, len(weight) // layer.groups, -1)
-    counts, every = _counts(layer, exact, follower), _every(layer, exact)
-
-    def moments(part: slice) -> tuple[Tensor, Tensor]:
-        own_counts = None if counts is None else counts[part]
-        own = second_moments(layer, x.rounded[part], own_counts, every)
-        return own, second_moments(layer, x.rounded[part], own_counts, every, beside=x.exact[part])
-
-    one, other = (moments(part) for part in _halves(exact))
 
     def loss(ridge: float) -> Tensor:
-        fitted, (own, crossed) = _fitted(rows, one, ridge), other
-        change: Tensor = ((_times(fitted, own) - 2 * _times(rows, crossed)) * fitted).sum()
+        fitted = _fitted(rows, own[0], crossed[0], ridge)
+        change: Tensor = ((_times(fitted, own[1]) - 2 * _times(rows, crossed[1])) * fitted).sum()
         return change
 
-    both = (one[0] + other[0]) / 2, (one[1] + other[1]) / 2
     gain, _ = layer.folding()
     is_heard = (gain.abs() > SILENT_GAIN).reshape(-1, *[1] * (weight.ndim - 1))
-    unfolded = _fitted(rows, both, min(RIDGES, key=loss)).reshape(weight.shape) / gain.reshape(is_heard.shape)
+    fitted = _fitted(rows, (own[0] + own[1]) / 2, (crossed[0] + crossed[1]) / 2, min(RIDGES, key=loss))
+    unfolded = fitted.reshape(weight.shape) / gain.reshape(is_heard.shape)
     layer.weight.copy_(torch.where(is_heard, unfolded, layer.weight))
     layer.scales = None
 
 
-def _fitted(rows: Tensor, moments: tuple[Tensor, Tensor], ridge: float) -> Tensor:
+def _fitted(rows: Tensor, own: Tensor, crossed: Tensor, ridge: float) -> Tensor:
     """Returns weights (groups, o, K) that give, from rounded inputs, what `rows` give from exact ones."""
-    own, crossed = moments
     pulls, matrix = _times(rows, crossed - own), _shrunk(own, ridge)
     if own.shape[1] == 1:
         shift: Tensor = torch.linalg.solve(matrix[:, 0], pulls.transpose(1, 2)).transpose(1, 2)
@@ -173,23 +168,28 @@ def _fitted(rows: Tensor, moments: tuple[Tensor, Tensor], ridge: float) -> Tenso
     return rows + shift
 
 
-def _halves(x: Tensor) -> tuple[slice, slice]:
-    return _HALVES if len(x) > 1 else (slice(None), slice(None))
+def _moments(
+    layer: Weighted, x: Tensor, exact: Tensor, follower: fx.Node | None, *, beside: Tensor | None = None
+) -> Halves:
+    """Returns `second_moments` of either half of the pictures."""
+    counts, every = _counts(layer, exact, follower), _every(layer, exact)
+    one, other = (
+        second_moments(
+            layer,
+            x[part],
+            None if counts is None else counts[part],
+            every,
+            beside=None if beside is None else beside[part],
+        )
+        for part in (_HALVES if len(x) > 1 else (slice(None),) * 2)
+    )
+    return one, other
 
 
 def _every(layer: Weighted, exact: Tensor) -> int:
     """Returns of how many rows and columns of the layer's output one is enough."""
     positions = len(exact) / 2 * exact[0, 0].numel() if isinstance(layer, Filters) else 1
     return math.ceil(math.sqrt(max(positions / MOST_POSITIONS, 1)))
-
-
-def _round_layer(layer: Weighted, x: Tensor, exact: Tensor, follower: fx.Node | None) -> None:
-    weight, _ = layer.folded()
-    counts, every = _counts(layer, exact, follower), _every(layer, exact)
-    one, other = (
-        second_moments(layer, x[part], None if counts is None else counts[part], every) for part in _halves(x)
-    )
-    _write(layer, choose_codes(weight, (one, other), layer.groups, layer.limit))
 
 
 def _counts(layer: Weighted, exact: Tensor, follower: fx.Node | None) -> Tensor | None:

@@ -24,6 +24,7 @@ from mobile_sdk.report.data import (
     Report,
     Score,
 )
+from mobile_sdk.report.facts import answer
 from mobile_sdk.report.page import render
 from mobile_sdk.report.terminal import summary
 from mobile_sdk.report.write import redraw_report, write_report
@@ -455,3 +456,13 @@ def test_the_contents_lead_to_every_section() -> None:
     sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
     links = [str(attributes["href"])[1:] for tag, attributes in page.tags if tag == "a"]
     assert len(sections) > 8 and set(sections) <= set(links) and set(links) <= set(sections)
+
+
+def test_the_answer_claims_no_exactness_that_was_not_compared() -> None:
+    (line,) = (each.model_copy(update={"outcome": "pass"}) for each in report().bundles)
+    assert line.distance is not None
+    equal = replace(line.distance, differing=0)
+    exact = "It may ship as far as the checks go: the bundles compute what was evaluated."
+    for distance, is_exact in ((equal, True), (line.distance, False), (None, False)):
+        told = answer(report(bundles=(line.model_copy(update={"distance": distance}),), numbers=None))
+        assert told.startswith("It may ship") and (told == exact) is is_exact
